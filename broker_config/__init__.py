@@ -1,0 +1,1 @@
+"""What a technician issues: the site book, its authorities, devices and the broker."""

@@ -1,0 +1,1 @@
+"""What a Quietbell device does when nobody looks: no screen, no web."""

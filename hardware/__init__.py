@@ -1,0 +1,1 @@
+"""Facts about matter: pins, parts, wiring."""

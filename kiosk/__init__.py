@@ -1,0 +1,1 @@
+"""What people see and touch: one folder for each kind of person."""

@@ -1,0 +1,1 @@
+"""The questions, truths and advice, as data and pure flow."""
