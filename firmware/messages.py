@@ -88,14 +88,14 @@ class Struct(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     """The shared shape: immutable, an array on the wire, nothing extra accepted."""
 
 
-class ReceiptsHeld(Struct):
+class ReceiptsHeld(Struct, frozen=True):
     """The number of the last receipt that this kiosk holds from one desk."""
 
     desk: Id
     number: Count
 
 
-class Life(Struct, order=True):
+class Life(Struct, frozen=True, order=True):
     """A device's place in its own time: only a greater one counts as life.
 
     `epoch` rises at each provisioning, `boot` at each start, `monotonic_ms` strictly with each envelope.
@@ -106,7 +106,7 @@ class Life(Struct, order=True):
     monotonic_ms: Count
 
 
-class Alert(Struct):
+class Alert(Struct, frozen=True):
     """The part that a locked desk may show. In a private report `room` is empty: the place is story."""
 
     kind: Kind
@@ -126,7 +126,7 @@ class Alert(Struct):
     faults: Annotated[tuple[Code, ...], msgspec.Meta(max_length=8)] = ()
 
 
-class Story(Struct):
+class Story(Struct, frozen=True):
     """The part that only the route's readers can open. Words are UTF-8 bytes: whoever
     builds one may pass a bytearray (msgspec encodes both alike) and overwrite it after sealing.
 
@@ -151,7 +151,7 @@ class Story(Struct):
     name: Annotated[bytes, msgspec.Meta(max_length=NAME_BYTES)] = b""
 
 
-class Draft(Struct):
+class Draft(Struct, frozen=True):
     """What a talk (touchscreen, button or portal) hands over to be sealed and saved.
 
     `about` is the id of the report that an addition or a taking back belongs to. `hurry` False: the envelope takes
@@ -166,7 +166,7 @@ class Draft(Struct):
     story: Story
 
 
-class Receipt(Struct, tag=1):
+class Receipt(Struct, frozen=True, tag=1):
     """A desk's word about one report. The desk signs the down envelope that carries it.
 
     `number` counts this desk's receipts for this device from 1. `reader` and `reader_signature` are there for
@@ -184,7 +184,7 @@ class Receipt(Struct, tag=1):
     reason: Code = ""
 
 
-class Command(Struct, tag=2):
+class Command(Struct, frozen=True, tag=2):
     """What a desk orders a kiosk to do. `not_after_ms` is on the kiosk's own monotonic clock of `boot`."""
 
     kind: CommandKind
@@ -194,14 +194,14 @@ class Command(Struct, tag=2):
     argument: Annotated[bytes, msgspec.Meta(max_length=512)] = b""
 
 
-class Duty(Struct):
+class Duty(Struct, frozen=True):
     """Whether this desk is attended now; `until` is words for the screen ("08:30 tomorrow"), empty when unknown."""
 
     state: DutyState
     until: Short = ""
 
 
-class Down(Struct):
+class Down(Struct, frozen=True):
     """What one down envelope carries. `answers` names the up envelope it answers and so proves that it is fresh."""
 
     answers: MaybeId
@@ -213,7 +213,7 @@ class Down(Struct):
     items: Annotated[tuple[Receipt | Command, ...], msgspec.Meta(max_length=8)] = ()
 
 
-class StageEvent(Struct):
+class StageEvent(Struct, frozen=True):
     """One thing that happened to one report at one desk; desks merge these as a set."""
 
     report: Id
@@ -227,7 +227,7 @@ class StageEvent(Struct):
     reader_signature: Signature = b""
 
 
-class DeskNote(Struct):
+class DeskNote(Struct, frozen=True):
     """A desk's heartbeat to the other desks and watchers: its life, the head of its ledger, and news."""
 
     life: Life

@@ -33,10 +33,7 @@ class Rect:
 
     def overlaps(self, other: Rect) -> bool:
         return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
     def inset(self, pixels: int) -> Rect:
