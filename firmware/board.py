@@ -13,7 +13,6 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 import os
-import time
 import tomllib
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from gpiozero.exc import GPIOZeroError  # type: ignore[import-untyped]
 from gpiozero.pins.mock import MockFactory  # type: ignore[import-untyped]
 
 from firmware.button import Sample
+from firmware.clock import boot_time_ms
 from firmware.errors import BadSettings, NotAllowedHere, ProgrammerError
 
 PINS_FORMAT = 1
@@ -78,11 +78,6 @@ class Factory(Protocol):
     """What this module uses of a gpiozero pin factory."""
 
     def close(self) -> None: ...
-
-
-def boottime_ms() -> int:
-    """Milliseconds of CLOCK_BOOTTIME: runs on through suspend and never backwards."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 def load_pins(unit: str) -> Pins:
@@ -157,7 +152,7 @@ class Board:
         factory: Factory,
         *,
         enqueue: Callable[[Sample | LidSample], None],
-        monotonic_ms: Callable[[], int] = boottime_ms,
+        monotonic_ms: Callable[[], int] = boot_time_ms,
     ) -> None:
         self._pins, self._factory = pins, factory
         self._enqueue, self._monotonic_ms = enqueue, monotonic_ms
