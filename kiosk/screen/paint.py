@@ -1,0 +1,165 @@
+"""Boxes become pixels. Only what changed since the last time is painted again.
+
+Knows tones, roles and fonts; knows nothing of what a box means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import pygame
+from PIL import Image
+
+from kiosk.screen.fitting import BARE, parts
+from kiosk.screen.layout import Align, Box, Display, Place, Rect, Role
+from kiosk.screen.pictures import Pictures, rounded, tinted_words
+from kiosk.screen.text import Bounded, Typesetter, height_of, pitch
+from kiosk.screen.theme import Colour, Pair, theme
+
+CACHED_LINES = 192
+RADIUS_MM = 2.6
+KEY_RADIUS_MM = 1.4
+EDGE_MM = 0.3
+CHOSEN_EDGE_MM = 0.9
+MARKS = frozenset({"dot-hollow", "dot-half", "dot-full", "dot-failed"})
+
+
+class Painter:
+    """Paints lists of boxes for one display on a surface of its size, remembering the last list."""
+
+    def __init__(self, display: Display, typesetter: Typesetter, pictures: Pictures) -> None:
+        self._display = display
+        self._typesetter = typesetter
+        self._pictures = pictures
+        self._theme = theme(display.theme)
+        self._lines: Bounded[tuple[str, int, bool, Colour, bool], pygame.Surface] = Bounded(CACHED_LINES)
+        self._painted: tuple[Box, ...] | None = None
+
+    def set_display(self, display: Display) -> None:
+        """Another text scale, direction, hand or theme: the next `paint` paints everything."""
+        if display != self._display:
+            self._display, self._theme, self._painted = display, theme(display.theme), None
+
+    def forget(self) -> None:
+        """The surface was lost: the next `paint` paints everything."""
+        self._painted = None
+
+    def paint(self, surface: pygame.Surface, boxes: Sequence[Box]) -> list[Rect]:
+        """Paint what changed; the repainted rectangles (empty: nothing changed)."""
+        wanted = tuple(boxes)
+        regions = _changed(self._painted, wanted, self._display.rect)
+        for region in regions:
+            self._repaint(surface, region, wanted)
+        self._painted = wanted
+        return regions
+
+    def _repaint(self, surface: pygame.Surface, region: Rect, boxes: Sequence[Box]) -> None:
+        clip = _as_pygame(region)
+        surface.set_clip(clip)
+        surface.fill(self._theme.paper)
+        for box in boxes:
+            if box.rect.overlaps(region):
+                surface.set_clip(clip.clip(_as_pygame(box.rect)))
+                self._paint_box(surface, box)
+        surface.set_clip(None)
+
+    def _paint_box(self, surface: pygame.Surface, box: Box) -> None:
+        pair = self._pair(box)
+        if box.role is Role.DOT:
+            self._paint_dot(surface, box, pair)
+            return
+        if box.role not in BARE:
+            self._paint_ground(surface, box, pair)
+        room = parts(box, self._display, self._typesetter)
+        if room.picture is not None:
+            side = min(room.picture.width, room.picture.height)
+            surface.blit(self._pictures.picture(box.picture, side, pair.ink), (room.picture.left, room.picture.top))
+        if box.secret is not None:
+            mask = self._typesetter.draw_characters(
+                box.secret, room.words.width, room.words.height, self._display.mm(box.cap_mm)
+            )
+            surface.blit(tinted_words(mask, pair.ink), (room.words.left, room.words.top))
+        elif box.text and not (box.picture and box.place is Place.ALONE):
+            self._paint_words(surface, box, room.words, pair.ink)
+
+    def _pair(self, box: Box) -> Pair:
+        pair = self._theme.pairs[box.tone]
+        if not box.enabled:
+            return Pair(self._theme.paper, pair.ink, self._theme.faint)
+        # Bare words stand on the page, or on a panel whose tone they share.
+        return pair
+
+    def _paint_ground(self, surface: pygame.Surface, box: Box, pair: Pair) -> None:
+        radius = self._display.mm(KEY_RADIUS_MM if box.role is Role.KEY else RADIUS_MM)
+        rect = _as_pygame(box.rect)
+        edge = pair.ink if box.chosen else pair.edge
+        if edge is not None:
+            width = max(1, self._display.mm(CHOSEN_EDGE_MM if box.chosen else EDGE_MM))
+            rounded(surface, rect, radius, edge, self._pictures)
+            rect, radius = rect.inflate(-2 * width, -2 * width), max(1, radius - width)
+        rounded(surface, rect, radius, pair.ground, self._pictures)
+
+    def _paint_dot(self, surface: pygame.Surface, box: Box, pair: Pair) -> None:
+        side = min(box.rect.width, box.rect.height)
+        name = box.picture if box.picture in MARKS else "disc"
+        surface.blit(self._pictures.shape(name, side, pair.ink), (box.rect.left, box.rect.top))
+
+    def _paint_words(self, surface: pygame.Surface, box: Box, room: Rect, ink: Colour) -> None:
+        cap_px = self._display.mm(box.cap_mm)
+        lines = self._typesetter.wrap(box.text, room.width, cap_px, box.bold)
+        top = room.top
+        if box.role not in BARE and box.role is not Role.FIELD:
+            top += max(0, (room.height - height_of(len(lines), cap_px)) // 2)
+        for line in lines:
+            words = self._line(line, cap_px, box.bold, ink)
+            surface.blit(words, (self._start(box, room, words.get_width()), top))
+            top += pitch(cap_px)
+
+    def _start(self, box: Box, room: Rect, width: int) -> int:
+        if _centred(box):
+            return room.left + (room.width - width) // 2
+        return room.right - width if self._display.right_to_left else room.left
+
+    def _line(self, text: str, cap_px: int, bold: bool, ink: Colour) -> pygame.Surface:
+        right_to_left = self._display.right_to_left
+        key = (text, cap_px, bold, ink, right_to_left)
+        return self._lines.take(
+            key, lambda: tinted_words(self._typesetter.mask(text, cap_px, bold, right_to_left), ink)
+        )
+
+
+def snapshot(boxes: Sequence[Box], display: Display, typesetter: Typesetter | None = None) -> bytes:
+    """A screen as PNG, without any window."""
+    surface = pygame.Surface((display.width_px, display.height_px), 0, 32)
+    Painter(display, typesetter or Typesetter(), Pictures()).paint(surface, boxes)
+    return png(surface)
+
+
+def png(surface: pygame.Surface) -> bytes:
+    """The same bytes for the same pixels, whatever SDL drew them with."""
+    image = Image.frombytes("RGB", surface.get_size(), pygame.image.tobytes(surface, "RGB"))
+    file = BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def _centred(box: Box) -> bool:
+    if box.picture and box.text and box.role in (Role.TILE, Role.BUTTON):
+        return box.place is Place.ABOVE
+    return box.align is Align.CENTRE or box.role in (Role.BUTTON, Role.KEY, Role.TILE)
+
+
+def _changed(before: Sequence[Box] | None, after: Sequence[Box], whole: Rect) -> list[Rect]:
+    """Rectangles that differ. Many changes, or another order, are one whole page."""
+    if before is None:
+        return [whole]
+    old, new = set(before), set(after)
+    if old == new:
+        return [] if tuple(before) == tuple(after) else [whole]
+    rects = sorted({box.rect for box in old ^ new}, key=lambda rect: (rect.top, rect.left))
+    return rects if len(rects) <= 8 else [whole]
+
+
+def _as_pygame(rect: Rect) -> pygame.Rect:
+    return pygame.Rect(rect.left, rect.top, rect.width, rect.height)
