@@ -77,7 +77,7 @@ class Clear(Struct, frozen=True):
 
 
 class _Up(Struct, frozen=True):
-    version: int
+    version: Annotated[int, msgspec.Meta(ge=0, le=255)]
     clear: bytes
     alert_ct: bytes
     story_ct: bytes
@@ -102,8 +102,12 @@ class _Direct(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class UpEnvelope:
-    """A parsed up envelope. Nothing in it is to be believed before `check_signature`."""
+    """A parsed up envelope. Nothing in it is to be believed before `check_signature`.
 
+    `version` may be one that we do not know yet: a kiosk newer than its desk must be heard, not dropped.
+    """
+
+    version: int
     header: Header
     clear: Clear
     digest: bytes
@@ -173,7 +177,7 @@ def fill(blank: Blank, alert: Alert, story: Story, signer: SigningKey) -> bytes:
     alert_ct = _encrypt(blank.alert_key, alert, ALERT_BYTES, bound)
     story_ct = _encrypt(blank.story_key, story, STORY_BYTES, bound)
     clear = encode(blank.clear)
-    signature = signer.sign(_up_claim(clear, alert_ct, story_ct))
+    signature = signer.sign(_up_claim(WIRE_VERSION, clear, alert_ct, story_ct))
     return encode(_Up(WIRE_VERSION, clear, alert_ct, story_ct, signature))
 
 
@@ -181,23 +185,25 @@ def parse_up(untrusted: bytes) -> UpEnvelope:
     """Check size, shape and version of bytes from outside.
 
     Raises:
-        Refused: "wrong-size", "malformed", "unknown-version".
+        Refused: "wrong-size", "malformed".
     """
     if len(untrusted) != UP_BYTES:
         raise Refused("wrong-size", f"{len(untrusted)} bytes")
     up = decode(untrusted, _Up)
-    if up.version != WIRE_VERSION:
-        raise Refused("unknown-version")
     if len(up.alert_ct) != ALERT_BYTES + _TAG_BYTES or len(up.story_ct) != STORY_BYTES + _TAG_BYTES:
         raise Refused("malformed", "a part has another size")
     clear = decode(up.clear, Clear)
-    signed = _up_claim(up.clear, up.alert_ct, up.story_ct)
+    signed = _up_claim(up.version, up.clear, up.alert_ct, up.story_ct)
     digest = hashlib.sha256(untrusted).digest()
-    return UpEnvelope(clear.header, clear, digest, untrusted, up.alert_ct, up.story_ct, up.signature, signed)
+    return UpEnvelope(
+        up.version, clear.header, clear, digest, untrusted, up.alert_ct, up.story_ct, up.signature, signed
+    )
 
 
 def open_alert(up: UpEnvelope, desk_key: KemKey) -> Alert:
-    """The part for desks. Raises Refused("will-not-open"), "bad-commitment" or "malformed"."""
+    """The part for desks. Raises Refused("unknown-version"), "will-not-open", "bad-commitment" or "malformed"."""
+    if up.version != WIRE_VERSION:
+        raise Refused("unknown-version")
     bound = _bound(up.header)
     key = desk_key.open(up.clear.alert_slot, _info(b"alert", bound))
     _check_commitment(b"alert", key, bound, up.clear.alert_commitment)
@@ -363,9 +369,9 @@ def _check_commitment(purpose: bytes, key: bytes, bound: bytes, expected: bytes)
         raise Refused("bad-commitment")
 
 
-def _up_claim(clear: bytes, alert_ct: bytes, story_ct: bytes) -> bytes:
+def _up_claim(version: int, clear: bytes, alert_ct: bytes, story_ct: bytes) -> bytes:
     # Every part has one fixed size (checked on parsing), so plain concatenation is unambiguous.
-    return b"quietbell/1 up\0" + bytes([WIRE_VERSION]) + clear + alert_ct + story_ct
+    return b"quietbell/1 up\0" + bytes([version]) + clear + alert_ct + story_ct
 
 
 def _direct_claim(label: bytes, head: bytes, body: bytes) -> bytes:
