@@ -1,0 +1,96 @@
+"""What the talk needs to know of a site, and nothing more.
+
+`firmware.profile.Profile` fits these shapes; the talk does not import it, so that touchscreen, portal and tests can
+hand in any site. All words are source-language English.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from firmware.messages import Urgency
+
+
+class HelpLine(Protocol):
+    """Somebody outside who helps: a name and how to reach them."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def contact(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+
+
+class Place(Protocol):
+    """Where staff may meet a learner."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def picture(self) -> str: ...
+
+
+class StaffChoice(Protocol):
+    """A member of staff, or a kind of staff, that a learner may ask to be spoken to by."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+class Quiz(Protocol):
+    """One question with answers; `right` counts from 0."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def answers(self) -> tuple[str, ...]: ...
+    @property
+    def right(self) -> int: ...
+
+
+class Tip(Protocol):
+    """One page of the idle screen."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def picture(self) -> str: ...
+    @property
+    def quiz(self) -> Quiz | None: ...
+
+
+class Policy(Protocol):
+    """A site's choices, as far as a learner meets them."""
+
+    @property
+    def young(self) -> bool: ...
+    @property
+    def idle_ms(self) -> int: ...
+    @property
+    def go_to(self) -> str: ...
+    @property
+    def go_to_outside(self) -> str: ...
+    @property
+    def danger_line(self) -> HelpLine: ...
+    @property
+    def listening_line(self) -> HelpLine: ...
+    @property
+    def places(self) -> tuple[Place, ...]: ...
+    @property
+    def staff_choices(self) -> tuple[StaffChoice, ...]: ...
+    @property
+    def tips(self) -> tuple[Tip, ...]: ...
+    def route_for(self, category: str, adult_here: str, about_head: str) -> str: ...
+    def urgency_for(self, category: str, danger: str, pace: str) -> Urgency: ...
+    def help_for(self, category: str) -> tuple[HelpLine, ...]: ...
