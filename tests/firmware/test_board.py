@@ -107,7 +107,6 @@ def test_board_and_button_together_tell_tap_hold_and_cut(queue: Queued, board: B
     assert Fault(10_000, FaultKind.CUT) in faults
 
 
-@pytest.mark.requirement("T3")
 def test_lid_off_is_queued(queue: Queued, board: Board) -> None:
     """Opening the case is noticed at once."""
     queue.clear()
@@ -116,7 +115,6 @@ def test_lid_off_is_queued(queue: Queued, board: Board) -> None:
     assert not board.lid_closed()
 
 
-@pytest.mark.requirement("S2")
 def test_outputs_go_on_and_all_go_off_at_close(board: Board, factory: MockFactory) -> None:
     """Light, beacon and buzzer follow, and a process that ends leaves none of them on."""
     pins = [factory.pin(number) for number in (22, 23, 12)]

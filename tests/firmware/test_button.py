@@ -137,7 +137,6 @@ def test_button_down_at_start_still_calls() -> None:
     assert button.step((), 500 + HOLD_MS) == (Held(500 + HOLD_MS),)
 
 
-@pytest.mark.requirement("T4")
 def test_stuck_button_is_a_fault_until_it_comes_up() -> None:
     """Thirty seconds down is trouble, told once, and over when the button rises."""
     events = play([(1_000, DOWN), (50_000, UP)], 60_000)
@@ -149,7 +148,6 @@ def test_stuck_button_is_a_fault_until_it_comes_up() -> None:
     ]
 
 
-@pytest.mark.requirement("T4")
 @pytest.mark.parametrize(("contacts", "kind"), [(NEITHER, FaultKind.CUT), (BOTH, FaultKind.SHORTED)])
 def test_broken_wire_is_a_fault_after_it_settled(contacts: tuple[bool, bool], kind: FaultKind) -> None:
     """A cut or shorted wire is told apart from a press and from a finger resting half-way."""

@@ -121,7 +121,6 @@ def test_order_with_a_wrong_argument_is_refused_and_uses_no_counter(kind: Comman
     assert reason(kept, DESK, resend(counter=1)) == "obeyed"
 
 
-@pytest.mark.requirement("B4")
 def test_lesson_is_unlocked_for_a_bounded_time() -> None:
     """A member of staff can open a lesson, never a term."""
     assert reason(gate(), DESK, command(LessonUnlock(60), counter=1, boot=BOOT, kiosk_now_ms=NOW_MS)) == "obeyed"
