@@ -1,0 +1,61 @@
+"""Secrets in memory: a page that is never swapped or dumped and can be wiped; a process that leaves no core.
+
+Linux only, through ctypes. What the machine does not allow (a low `ulimit -l`) is told, not hidden.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import resource
+
+_MADV_DONTDUMP = 16
+_PR_SET_DUMPABLE = 4
+
+
+class LockedBytes:
+    """A secret in its own anonymous page. `locked` False: the system would not keep it out of swap."""
+
+    def __init__(self, secret: bytes | bytearray) -> None:
+        self._length = len(secret)
+        self._page = mmap.mmap(-1, max(1, len(secret)), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._page.madvise(_MADV_DONTDUMP)
+        self.locked = self._lock()
+        self._page[: len(secret)] = bytes(secret)
+
+    def reveal(self) -> bytes:
+        """The secret, for immediate use; empty once wiped."""
+        return b"" if self._page.closed else self._page[: self._length]
+
+    def wipe(self) -> None:
+        """Overwrite with zeros and give the page back. Twice does no harm."""
+        if not self._page.closed:
+            self._page[: self._length] = bytes(self._length)
+            self._page.close()
+
+    @property
+    def wiped(self) -> bool:
+        return self._page.closed
+
+    def _lock(self) -> bool:
+        view = ctypes.c_char.from_buffer(self._page)
+        done: int = _libc().mlock(ctypes.byref(view), ctypes.c_size_t(len(self._page)))
+        del view
+        return done == 0
+
+
+def forbid_dumps() -> tuple[str, ...]:
+    """No core dumps and no debugger of the same user for this process; what failed, in words."""
+    failed = []
+    if _libc().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        failed.append(f"could not forbid debuggers: {os.strerror(ctypes.get_errno())}")
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (OSError, ValueError) as problem:
+        failed.append(f"could not forbid core dumps: {problem}")
+    return tuple(failed)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
