@@ -58,12 +58,12 @@ class Inbox:
     def __init__(self, ledger: Ledger, *, desk: bytes) -> None:
         self._ledger = ledger
         self._desk = desk
-        self._numbers: dict[bytes, list[Entry]] = {}
+        self._receipts: dict[bytes, list[Receipt]] = {}
         self._unreadable: dict[bytes, int] = {}
 
     def forget_cached(self) -> None:
         """After a commit that failed, read receipt numbers again from the disk."""
-        self._numbers.clear()
+        self._receipts.clear()
 
     def record(self, up: UpEnvelope, *, at_ms: int) -> Recorded:
         """Keep an opened report. FORKED: the same id stands here with other bytes; both are kept."""
@@ -79,20 +79,20 @@ class Inbox:
 
     def add_receipt(self, device: bytes, receipt: Receipt, *, at_ms: int) -> Receipt:
         """Record this desk's word; returns it with its number."""
-        entries = self._of_device(device)
+        said = self._of_device(device)
         numbered = Receipt(
             stage=receipt.stage,
             report=receipt.report,
             digest=receipt.digest,
-            number=len(entries) + 1,
+            number=len(said) + 1,
             at_ms=at_ms,
             generation=receipt.generation,
             reader=receipt.reader,
             reader_signature=receipt.reader_signature,
             reason=receipt.reason,
         )
-        body = encode(numbered)
-        entries.append(self._ledger.append(_RECEIPT, ref=receipt.report, device=device, body=body, at_ms=at_ms))
+        self._ledger.append(_RECEIPT, ref=receipt.report, device=device, body=encode(numbered), at_ms=at_ms)
+        said.append(numbered)
         if receipt.stage is Stage.CLOSED:
             self._ledger.append(_CLOSED, ref=receipt.report, device=device, body=receipt.digest, at_ms=at_ms)
         return numbered
@@ -112,14 +112,14 @@ class Inbox:
 
     def receipts_after(self, device: bytes, number: int, *, most: int) -> list[Receipt]:
         """What a device that holds receipts up to `number` is missing."""
-        return [self._receipt(entry) for entry in self._of_device(device)[number : number + most]]
+        return self._of_device(device)[number : number + most]
 
     def last_number(self, device: bytes) -> int:
         return len(self._of_device(device))
 
     def envelope(self, report: bytes, digest: bytes) -> UpEnvelope | None:
         """The sealed report, or None when it was erased or never here."""
-        for entry in self._ledger.find(report, _REPORT):
+        for entry in self.entries_of(report):
             body = self._ledger.body(entry) if entry.digest == digest else None
             if body is not None:
                 return parse_up(body)
@@ -128,9 +128,13 @@ class Inbox:
     def open_reports(self) -> Iterator[KeptReport]:
         """Every report that this desk has not closed, oldest first: what a restarted desk must show again."""
         closed = {(entry.ref, self._ledger.body(entry)) for entry in self._ledger.of_kind(_CLOSED)}
-        for entry in self._ledger.of_kind(_REPORT):
+        for entry in sorted(self._ledger.of_kind(_REPORT) + self._ledger.of_kind(_UNREADABLE), key=lambda e: e.seq):
             if (entry.ref, entry.digest) not in closed:
                 yield self.kept(entry)
+
+    def entries_of(self, report: bytes) -> list[Entry]:
+        """The envelopes with this id, readable or not: one, unless a card was copied."""
+        return [*self._ledger.find(report, _REPORT), *self._ledger.find(report, _UNREADABLE)]
 
     def kept(self, entry: Entry) -> KeptReport:
         receipts = tuple(r for r in self.receipts_for(entry.ref) if r.digest == entry.digest)
@@ -140,7 +144,7 @@ class Inbox:
 
     def erase(self, report: bytes, *, at_ms: int) -> int:
         """Destroy every body about one report and scrub the file; the chain stays. Returns how many were erased."""
-        entries = [*self._ledger.find(report, _REPORT), *self._ledger.find(report, _UNREADABLE)]
+        entries = self.entries_of(report)
         for entry in entries:
             self._ledger.erase(entry, at_ms=at_ms)
         self._ledger.scrub()
@@ -162,10 +166,10 @@ class Inbox:
         self._ledger.append(kind, ref=up.header.id, device=up.header.device, body=up.untrusted_bytes, at_ms=at_ms)
         return Recorded.FORKED if known else Recorded.NEW
 
-    def _of_device(self, device: bytes) -> list[Entry]:
-        if device not in self._numbers:
-            self._numbers[device] = self._ledger.of_device(device, _RECEIPT)
-        return self._numbers[device]
+    def _of_device(self, device: bytes) -> list[Receipt]:
+        if device not in self._receipts:
+            self._receipts[device] = [self._receipt(entry) for entry in self._ledger.of_device(device, _RECEIPT)]
+        return self._receipts[device]
 
     def _receipt(self, entry: Entry) -> Receipt:
         body = self._ledger.body(entry)

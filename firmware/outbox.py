@@ -127,7 +127,7 @@ class Outbox:
 
     def due(self, now_ms: int, *, most: int) -> list[Due]:
         """The envelopes to send now, oldest first; each counts as sent."""
-        found = []
+        found: list[Due] = []
         for report, kept in self._kept.items():
             if len(found) >= most:
                 break

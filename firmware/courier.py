@@ -1,0 +1,365 @@
+"""The kiosk's side of the conversation: seal, save, send, and believe only what is proved.
+
+Stands on envelope, outbox, identity and presence. Pure but for the ledger behind the outbox: events and time come in,
+payloads and news go out; whoever owns the link sends them after the commit. Heartbeats, reports and repeats leave
+through this one place, so that what the broker sees can be kept alike.
+"""
+
+from __future__ import annotations
+
+import logging
+import random as random_module
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from firmware import envelope
+from firmware.clock import Moment
+from firmware.errors import Refused
+from firmware.identity import SealSheet, verify
+from firmware.ledger import Ledger
+from firmware.messages import (
+    Alert,
+    Command,
+    Down,
+    Draft,
+    Duty,
+    DutyState,
+    Kind,
+    Life,
+    Receipt,
+    ReceiptsHeld,
+    Stage,
+    Story,
+    Urgency,
+    receipt_claim,
+)
+from firmware.outbox import Outbox, Progress
+from firmware.presence import HeartbeatSchedule
+from firmware.sealer import KioskIdentity, Sealer
+
+_log = logging.getLogger("quietbell.courier")
+
+# After every connect a kiosk sends exactly this many envelopes, so that the count says nothing of what waited.
+BURST = 4
+# Then it holds back this long before a longer queue drains; more than BURST waiting reports cannot be hidden.
+AFTER_BURST_MS = 2000
+WINDOW = 32
+UNANSWERED_AFTER_MS = 2000
+HEARTBEAT_REPEAT_MS = (2000, 4000, 8000, 16000)
+DUTY_FRESH_MS = 60_000
+REMEMBERED_CHALLENGES = 256
+LET_GO_EVERY_MS = 5000
+SHEET_BEHIND_MS = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Publish these bytes on the kiosk's up topic, after the commit."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressChanged:
+    report: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A signed command from a desk; whether it is obeyed is for `commands` to say."""
+
+    desk: bytes
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class DeskTime:
+    """A fresh signed desk time, for the clock's floor."""
+
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SheetAdopted:
+    sheet: SealSheet
+
+
+@dataclass(frozen=True, slots=True)
+class NotBelieved:
+    """Bytes or a receipt that changed nothing; `reason` is a code for the log and the fault count."""
+
+    reason: str
+
+
+News = Send | ProgressChanged | Commanded | DeskTime | SheetAdopted | NotBelieved
+
+
+@dataclass(slots=True)
+class _Heartbeat:
+    id: bytes
+    payload: bytes
+    repeats: int
+    next_ms: int
+
+
+class Courier:
+    """One kiosk's conversation with all desks of its site."""
+
+    def __init__(
+        self,
+        identity: KioskIdentity,
+        *,
+        sheet: SealSheet,
+        ledger: Ledger,
+        random: random_module.Random,
+        random_bytes: Callable[[int], bytes],
+        now: Moment,
+    ) -> None:
+        """Takes the newer of `sheet` and the one kept in the ledger, and counts this start (commit afterwards)."""
+        self._me, self._ledger = identity, ledger
+        self._schedule = HeartbeatSchedule(random)
+        self._sealer = Sealer(identity, sheet=sheet, ledger=ledger, random_bytes=random_bytes)
+        self.outbox = Outbox(ledger, desks=self._sealer.desk_ids(), random=random)
+        self._boot = self._count_boot()
+        self._last_monotonic_ms = 0
+        self._connected = False
+        self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
+        self._heartbeat: _Heartbeat | None = None
+        self._challenges: dict[bytes, int] = {}
+        self._unanswered: dict[bytes, int] = {}
+        self._hold_until_ms = 0
+        self._duties: dict[bytes, tuple[Duty, int]] = {}
+        self._let_go_ms = now.monotonic_ms
+        self._behind_since_ms: int | None = None
+        self._faults: tuple[str, ...] = ()
+
+    @property
+    def sheet(self) -> SealSheet:
+        return self._sealer.sheet
+
+    # --- what the kiosk does ---
+
+    def submit(self, draft: Draft, now: Moment, *, reserved: bool = True) -> bytes:
+        """Seal and save a draft; returns the report's id. It is *saved* after the ledger's commit.
+
+        Raises StoreFull or StoreFault: nothing was kept.
+        """
+        blank = self._sealer.blank(draft.story.route)
+        report = blank.clear.header.id
+        room = "" if draft.private else self._me.room
+        alert = self._alert(now, draft.kind, draft.urgency, draft.private, room, draft.story.language, draft.about)
+        payload = envelope.fill(blank, alert, draft.story, self._me.signing)
+        self.outbox.save(report, payload, hurry=draft.hurry, reserved=reserved, now=now)
+        return report
+
+    def set_faults(self, codes: Sequence[str]) -> None:
+        """What is wrong with this kiosk; told in every heartbeat."""
+        self._faults = tuple(sorted(codes))
+
+    def connected(self, now: Moment) -> list[News]:
+        """The link is up: exactly BURST envelopes go, reports first, heartbeats filling."""
+        self._connected = True
+        self.outbox.reconnected(now.monotonic_ms)
+        news = self._send_due(now, most=BURST)
+        for _ in range(BURST - sum(isinstance(item, Send) for item in news)):
+            news.append(self._beat(now))
+        self._hold_until_ms = now.monotonic_ms + AFTER_BURST_MS
+        return news
+
+    def disconnected(self) -> None:
+        self._connected = False
+
+    def tick(self, now: Moment) -> list[News]:
+        """What is due now: reports, repeats, a heartbeat. Also makes blanks ready for the next press."""
+        if now.monotonic_ms - self._let_go_ms >= LET_GO_EVERY_MS:
+            self._let_go_ms = now.monotonic_ms
+            self.outbox.let_go(now)
+        self._sealer.refill()
+        if not self._connected:
+            return []
+        news = self._send_due(now, most=self._free_places(now))
+        if now.monotonic_ms >= self._beat_ms:
+            news += self._heartbeat_place(now)
+        elif self._heartbeat is not None and now.monotonic_ms >= self._heartbeat.next_ms:
+            news.append(self._repeat_heartbeat(self._heartbeat, now))
+        return news
+
+    def next_due_ms(self) -> int:
+        """When `tick` should be called again, monotonic ms."""
+        times = [self._let_go_ms + LET_GO_EVERY_MS]
+        if self._connected:
+            times.append(self._beat_ms)
+            due = self.outbox.next_due_ms()
+            if due is not None:
+                times.append(max(due, self._hold_until_ms if len(self._unanswered) >= BURST else 0))
+            if self._heartbeat is not None:
+                times.append(self._heartbeat.next_ms)
+        return min(times)
+
+    # --- what the desks say ---
+
+    def receive(self, untrusted: bytes, now: Moment) -> list[News]:
+        """A payload from this kiosk's down topic. What is not proved changes nothing and says why."""
+        try:
+            desk, down = envelope.open_down(
+                untrusted,
+                desk_signing=self.sheet.desk_signing,
+                key=self._me.kem,
+                site=self._me.site,
+                device=self._me.device,
+            )
+        except Refused as refusal:
+            return [NotBelieved(refusal.reason)]
+        news: list[News] = []
+        if down.answers and self._challenges.pop(down.answers, None) is not None:
+            news += self._fresh(desk, down, now)
+        for item in down.items:
+            news += self._believe(desk, item, now) if isinstance(item, Receipt) else [Commanded(desk, item)]
+        return news
+
+    def receive_sheet(self, untrusted: bytes, now: Moment) -> list[News]:
+        """A payload from the retained sheet topic: taken up only when newer and signed by those who may."""
+        try:
+            sheet = self._sealer.adopt(untrusted)
+        except Refused as refusal:
+            return [NotBelieved(refusal.reason)]
+        if sheet is None:
+            return []
+        self._behind_since_ms = None
+        self.outbox.sheet_changed(self._sealer.desk_ids(), now.monotonic_ms)
+        return [SheetAdopted(sheet), *(ProgressChanged(report) for report in self.outbox.reports())]
+
+    def commit_failed(self) -> None:
+        """The disk did not take this turn: go back to what it has."""
+        self.outbox.reload()
+
+    # --- what a screen may say ---
+
+    def progress(self, report: bytes) -> Progress | None:
+        return self.outbox.progress(report)
+
+    def duty(self, now_ms: int) -> Duty:
+        """Whether any desk is attended, by fresh signed words only; unknown after a minute of silence."""
+        fresh = [duty for duty, at_ms in self._duties.values() if now_ms - at_ms < DUTY_FRESH_MS]
+        for state in (DutyState.ON, DutyState.OFF):
+            found = next((duty for duty in fresh if duty.state is state), None)
+            if found is not None:
+                return found
+        return Duty(DutyState.UNKNOWN)
+
+    # --- sending ---
+
+    def _send_due(self, now: Moment, *, most: int) -> list[News]:
+        news: list[News] = []
+        for due in self.outbox.due(now.monotonic_ms, most=most):
+            self._challenge(due.report, now)
+            self._unanswered[due.report] = now.monotonic_ms
+            news += [Send(due.envelope), ProgressChanged(due.report)]
+        return news
+
+    def _free_places(self, now: Moment) -> int:
+        late = now.monotonic_ms - UNANSWERED_AFTER_MS
+        self._unanswered = {report: at for report, at in self._unanswered.items() if at > late}
+        if now.monotonic_ms < self._hold_until_ms and len(self._unanswered) >= BURST:
+            return 0
+        return max(0, WINDOW - len(self._unanswered))
+
+    def _heartbeat_place(self, now: Moment) -> list[News]:
+        """A heartbeat, or in its place a report that is in no hurry."""
+        due = self.outbox.take_unhurried(now.monotonic_ms)
+        if due is None:
+            return [self._beat(now)]
+        self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
+        self._heartbeat = None
+        self._challenge(due.report, now)
+        return [Send(due.envelope), ProgressChanged(due.report)]
+
+    def _beat(self, now: Moment) -> News:
+        blank = self._sealer.make_blank(self.sheet.routes.routes[0].name)
+        # A heartbeat's head of chain lets the desk notice a report that was suppressed on the way.
+        alert = self._alert(now, Kind.HEARTBEAT, Urgency.INFORMATION, False, "", "", b"")
+        payload = envelope.fill(blank, alert, Story(route="", room=""), self._me.signing)
+        beat_id = blank.clear.header.id
+        self._challenge(beat_id, now)
+        self._heartbeat = _Heartbeat(beat_id, payload, 0, now.monotonic_ms + HEARTBEAT_REPEAT_MS[0])
+        self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
+        return Send(payload)
+
+    def _repeat_heartbeat(self, beat: _Heartbeat, now: Moment) -> News:
+        beat.repeats = min(beat.repeats + 1, len(HEARTBEAT_REPEAT_MS) - 1)
+        beat.next_ms = now.monotonic_ms + HEARTBEAT_REPEAT_MS[beat.repeats]
+        return Send(beat.payload)
+
+    def _alert(
+        self, now: Moment, kind: Kind, urgency: Urgency, private: bool, room: str, language: str, about: bytes
+    ) -> Alert:
+        # Strictly rising within a boot, so that a desk can order lives and knows a replay.
+        self._last_monotonic_ms = max(now.monotonic_ms, self._last_monotonic_ms + 1)
+        beat = kind is Kind.HEARTBEAT
+        return Alert(
+            kind=kind,
+            urgency=urgency,
+            private=private,
+            room=room,
+            language=language,
+            about=about,
+            life=Life(self._me.epoch, self._boot, self._last_monotonic_ms),
+            wall_ms=now.wall_ms,
+            clock=now.quality,
+            number=self.outbox.number + (0 if beat else 1),
+            previous=self.outbox.previous,
+            receipts_held=tuple(ReceiptsHeld(desk, self.outbox.held(desk)) for desk in self._sealer.desk_ids()[:6]),
+            desk_sheet_version=self.sheet.desks.version,
+            route_sheet_version=self.sheet.routes.version,
+            faults=self._all_faults(now) if beat else (),
+        )
+
+    def _all_faults(self, now: Moment) -> tuple[str, ...]:
+        behind = self._behind_since_ms is not None and now.monotonic_ms - self._behind_since_ms > SHEET_BEHIND_MS
+        more = [
+            code for code, true in (("sheet-behind", behind), ("route-missing", self._sealer.route_missing)) if true
+        ]
+        return (*more, *self._faults)[:8]
+
+    def _challenge(self, id: bytes, now: Moment) -> None:
+        """An answer naming this id is fresh: nobody could have signed it before."""
+        self._challenges[id] = now.monotonic_ms
+        while len(self._challenges) > REMEMBERED_CHALLENGES:
+            del self._challenges[next(iter(self._challenges))]
+
+    # --- believing ---
+
+    def _fresh(self, desk: bytes, down: Down, now: Moment) -> list[News]:
+        self._unanswered.pop(down.answers, None)
+        if self._heartbeat is not None and self._heartbeat.id == down.answers:
+            self._heartbeat = None
+        self._duties[desk] = (down.duty, now.monotonic_ms)
+        self.outbox.desk_seen(desk, now.monotonic_ms)
+        newer = (
+            down.desk_sheet_version > self.sheet.desks.version or down.route_sheet_version > self.sheet.routes.version
+        )
+        if not newer:
+            self._behind_since_ms = None
+        elif self._behind_since_ms is None:
+            self._behind_since_ms = now.monotonic_ms
+        return [DeskTime(down.desk_ms)]
+
+    def _believe(self, desk: bytes, receipt: Receipt, now: Moment) -> list[News]:
+        if receipt.stage in (Stage.ACKNOWLEDGED, Stage.CLOSED) and not self._reader_signed(receipt):
+            # Not held either: once the sheet that names this reader has come, the desk's repetition is believed.
+            return [NotBelieved("reader-not-proved")]
+        if self.outbox.believe(desk, receipt, now):
+            return [ProgressChanged(receipt.report)]
+        return []
+
+    def _reader_signed(self, receipt: Receipt) -> bool:
+        reader = self.sheet.reader(receipt.reader)
+        if reader is None:
+            return False
+        claim = receipt_claim(self._me.site, receipt.report, receipt.digest, receipt.stage, receipt.generation)
+        return verify(reader.signing, receipt.reader_signature, claim)
+
+    def _count_boot(self) -> int:
+        boot = int.from_bytes(self._ledger.note("boot") or b"", "big") + 1
+        self._ledger.set_note("boot", boot.to_bytes(8, "big"))
+        return boot
