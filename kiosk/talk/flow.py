@@ -144,7 +144,8 @@ def _chosen(state: TalkState, option_id: str, now_ms: int, policy: Policy) -> _S
     option = next((option for option in offered(state, policy, now_ms) if option.id == option_id), None)
     if option is None:
         return state, ()
-    special = _SPECIAL.get(option.id)
+    # The ids of staff and places are the site's own and must not be taken for ours.
+    special = None if state.screen in (ScreenId.STAFF, ScreenId.MEET) else _SPECIAL.get(option.id)
     if special is not None:
         return special(state, now_ms, policy)
     return _answered(state, option, now_ms, policy)
@@ -255,7 +256,9 @@ def _send(state: TalkState, draft: Draft, words: Field | None = None) -> _Step:
 
 def _route(state: TalkState, policy: Policy) -> str:
     answers = state.answers
-    return policy.route_for(answers.category, answers.adult_here, answers.about_head)
+    # Where there may be danger, those who look after people read everything, whatever the category's own route is.
+    category = answers.category if answers.danger == "no" else ""
+    return policy.route_for(category, answers.adult_here, answers.about_head)
 
 
 def _story(state: TalkState, policy: Policy, said: Answers, *, code_digest: bytes = b"") -> Story:
@@ -276,12 +279,16 @@ def _story(state: TalkState, policy: Policy, said: Answers, *, code_digest: byte
     )
 
 
-def _urgency(state: TalkState, policy: Policy) -> Urgency:
-    """As the answers ask, and never less than what was sent already."""
-    answers = state.answers
+def urgency_asked(answers: Answers, policy: Policy) -> Urgency:
+    """As the answers ask; what may be about an adult who works here never waits longer than today."""
     asked = policy.urgency_for(answers.category, answers.danger, answers.pace)
+    return max(asked, Urgency.TODAY, key=_URGENCIES.index) if answers.private else asked
+
+
+def _urgency(state: TalkState, policy: Policy) -> Urgency:
+    """Never less than what was sent already."""
     told = Urgency.INFORMATION if state.report is None else state.report.urgency
-    return max(asked, told, key=_URGENCIES.index)
+    return max(urgency_asked(state.answers, policy), told, key=_URGENCIES.index)
 
 
 def _send_report(state: TalkState, now_ms: int, policy: Policy) -> _Step:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from kiosk.talk import questions
 from kiosk.talk.advice import advice_for
-from kiosk.talk.flow import FIELD_CHARACTERS
+from kiosk.talk.flow import FIELD_CHARACTERS, urgency_asked
 from kiosk.talk.offers import CALL_SHOWN_MS, FIELDS, awaiting_words, failed_sendings, offered, pages_of_categories
 from kiosk.talk.policy import Policy, Tip
 from kiosk.talk.questions import SCREENS, ScreenId
@@ -170,7 +170,7 @@ def _body(state: TalkState, policy: Policy) -> tuple[str, ...]:
 
 def _pace_body(answers: Answers, policy: Policy, standing: str) -> str:
     """Said before the choice: what the choice cannot slow down."""
-    slowest = policy.urgency_for(answers.category, answers.danger, "information")
+    slowest = urgency_asked(replace(answers, pace="information"), policy)
     return {"now": DANGER_BODY_PACE, "today": TODAY_BODY_PACE}.get(slowest.value, standing)
 
 

@@ -63,5 +63,12 @@ PICTURES: Mapping[str, str] = MappingProxyType(
         "phone": "a mobile phone",
         "moon": "a moon and stars",
         "telephone": "a telephone receiver",
+        "bell": "a bell",
+        "book": "an open book",
+        "camera": "a camera",
+        "group": "a group of people",
+        "heart": "a heart",
+        "shield": "a shield",
+        "wifi": "waves of a wireless network",
     }
 )
