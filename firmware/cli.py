@@ -128,12 +128,11 @@ def _status(result: object) -> int:
 def _usage(error: click.UsageError) -> int:
     """A wrong word on the command line, with the command that explains the right one."""
     message = error.format_message()
-    if error.ctx is None:
-        return _mendable(message)
-    if message == error.ctx.get_help():
+    if error.ctx is not None and message == error.ctx.get_help():
         click.echo(message, err=True)
         return EXIT_MENDABLE
-    return _mendable(f"{message.rstrip('.')}. See: {error.ctx.command_path} --help")
+    asked = error.ctx.command_path if error.ctx is not None else "quietbell"
+    return _mendable(f"{message.rstrip('.')}. See: {asked} --help")
 
 
 def _mendable(message: str) -> int:

@@ -2,10 +2,12 @@
 
 A test names rows with `@pytest.mark.requirement("L1", ...)`; a row that does not exist stops the run before any test.
 Under pytest-xdist the workers hand rows and facts over inside their reports, and only the controller writes.
+Where the variable CI is set, a skipped test has failed: a gate that skips is no gate.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Carrier(config.rootpath), "quietbell-rows")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(config.rootpath), "quietbell-records")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped where nothing may be: {report.longrepr}"
+    return report
 
 
 class Carrier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -63,10 +64,13 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(clone: Path, *options: str, wrong: int = 0, row: str = "D4") -> subprocess.CompletedProcess[str]:
+def run(
+    clone: Path, *options: str, wrong: int = 0, row: str = "D4", **variables: str
+) -> subprocess.CompletedProcess[str]:
     (clone / "tests" / "test_bell.py").write_text(TESTS.format(wrong=wrong, row=row))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "tests"]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=120, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | variables
+    return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 def record(*rows: str, outcome: Outcome = Outcome.PASSED) -> Record:
@@ -171,6 +175,14 @@ def test_unknown_row_stops_the_run(clone: Path, options: tuple[str, ...]) -> Non
     assert ended.returncode != 0
     assert "test_two: L99 is not in tests/requirements.toml" in ended.stdout
     assert read_records(clone) == {}
+
+
+def test_gate_counts_a_skipped_test_as_failed(clone: Path) -> None:
+    """Where CI is set, a machine that lacks a part cannot pass by skipping what needs it."""
+    ended = run(clone, CI="true")
+    assert ended.returncode == 1
+    assert "skipped where nothing may be" in ended.stdout
+    assert read_records(clone)["tests/test_bell.py::test_two"].outcome is Outcome.FAILED
 
 
 def test_command_finds_the_clone_or_says_where_to_run(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
