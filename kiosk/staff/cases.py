@@ -25,7 +25,18 @@ RANK = {
 }
 """REFUSED is not here: it says something of an envelope, not of what people did."""
 
-SERIOUS_CATEGORIES = frozenset({"self-harm", "grooming", "pictures", "radicalisation", "harm", "hurt", "marriage"})
+SERIOUS_CATEGORIES = frozenset(
+    {
+        "hurt-or-scared",
+        "self-harm",
+        "grooming",
+        "images",
+        "blackmail",
+        "sexual-harassment",
+        "extremism",
+        "forced-marriage",
+    }
+)
 """Category codes (of `kiosk.talk`) that two readers close, whatever their urgency."""
 
 REASON_CHARACTERS = 500

@@ -58,6 +58,8 @@ DEFAULT_LADDERS: Mapping[Urgency, Ladder] = {
 PRIVATE_LADDER = Ladder((Rung(0, PRIVATE_ROLES), Rung(900_000, PRIVATE_ROLES)), again_every_ms=3_600_000)
 PRIVATE_NOW_LADDER = Ladder((Rung(0, PRIVATE_ROLES), Rung(120_000, PRIVATE_ROLES)), again_every_ms=300_000)
 
+_LEAD_ONLY = Ladder((Rung(0, ("lead",)),), again_every_ms=0)
+
 Effect = Sound | Light | Beacon | Page | Reminder | RaiseAgain
 
 
@@ -120,6 +122,17 @@ class Escalation:
     def next_due_ms(self) -> int | None:
         """When something would next follow from waiting alone; None: nothing."""
         return self._due_ms
+
+    def pass_on(self, line: AlertLine, now_ms: int) -> tuple[Page, ...]:
+        """Somebody here calls the next person now, without waiting for the timer. The ladder goes on by itself."""
+        ladder = self._ladders[line.urgency] if line.urgency is not Urgency.INFORMATION else _LEAD_ONLY
+        if line.private:
+            ladder = self._private[line.urgency is Urgency.NOW]
+        climb = self._climbs.setdefault(line.report, _Climb(_start(line)))
+        rung = min(climb.rungs_done, len(ladder.rungs) - 1)
+        climb.rungs_done = max(climb.rungs_done, rung + 1)
+        climb.paged_ms = now_ms
+        return tuple(self._pages(ladder.rungs[rung].roles, line, now_ms))
 
     def is_raised_again(self, line: AlertLine, now_ms: int) -> bool:
         """Answered once, but nobody with them in time."""
@@ -190,8 +203,8 @@ class Escalation:
             self._due(climb.paged_ms + ladder.again_every_ms)
         return effects
 
-    def _pages(self, roles: Sequence[str], line: AlertLine, now_ms: int) -> list[Effect]:
-        effects: list[Effect] = []
+    def _pages(self, roles: Sequence[str], line: AlertLine, now_ms: int) -> list[Page]:
+        effects: list[Page] = []
         text = PAGE_NOW if line.urgency is Urgency.NOW else PAGE_TODAY
         for role in roles:
             covered = self._outputs.paged_at_ms.get(f"{role} {text}")
