@@ -5,8 +5,8 @@ Owns the turn: every event of a turn is decided together, made durable by ONE co
 pixels: those are handed in as `core`, `perform`, `pump` and `paint`.
 
 The queue never makes a poster wait: a blocked network thread could not send the answers that empty the queue. What
-bounds it is the senders' own windows (the link stops the broker after `link.WINDOW_MESSAGES` unacknowledged messages,
-well under `QUEUE_MAX_EVENTS`). Should it fill all the same, the loop has hung: `post` raises, so the link
+bounds it is the senders' own windows (the link reads no more while `link.WINDOW_MESSAGES` wait to be acknowledged, far
+fewer than `QUEUE_MAX_EVENTS`). Should it fill all the same, the loop has hung: `post` raises, so the link
 drops its session with the message unacknowledged and the sender's outbox keeps it. Nothing is dropped in silence.
 """
 
