@@ -120,7 +120,7 @@ class Courier:
         self._schedule = HeartbeatSchedule(random)
         self._sealer = Sealer(identity, sheet=sheet, ledger=ledger, random_bytes=random_bytes)
         self.outbox = Outbox(ledger, desks=self._sealer.desk_ids(), random=random)
-        self._boot = self._count_boot()
+        self.boot = self._count_boot()
         self._last_monotonic_ms = 0
         self._connected = False
         self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
@@ -136,6 +136,10 @@ class Courier:
     @property
     def sheet(self) -> SealSheet:
         return self._sealer.sheet
+
+    def desk_ids(self) -> tuple[bytes, ...]:
+        """The desks that the newest sheet names."""
+        return self._sealer.desk_ids()
 
     # --- what the kiosk does ---
 
@@ -303,7 +307,7 @@ class Courier:
             room=room,
             language=language,
             about=about,
-            life=Life(self._me.epoch, self._boot, self._last_monotonic_ms),
+            life=Life(self._me.epoch, self.boot, self._last_monotonic_ms),
             wall_ms=now.wall_ms,
             clock=now.quality,
             number=self.outbox.number + (0 if beat else 1),

@@ -293,6 +293,11 @@ def reader_keys(document: SitePart) -> frozenset[bytes]:
     raise ProgrammerError("only readers' documents name readers")
 
 
+def profile_claim(text: bytes) -> bytes:
+    """The bytes that the issuer signs for a site profile."""
+    return b"quietbell/1 profile\0" + text
+
+
 @dataclass(frozen=True, slots=True)
 class SealSheet:
     """What a kiosk knows of its site: two documents, each signed by those who may."""

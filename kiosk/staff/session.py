@@ -20,7 +20,7 @@ from firmware.messages import Stage, Story, encode, receipt_claim
 from firmware.reader_parts import open_routes
 from firmware.readers import ReaderKeys
 from kiosk.staff.cases import CaseNote
-from kiosk.staff.memory import LockedBytes
+from firmware.memory import LockedBytes
 
 IDLE_LOCKS_AFTER_MS = 5 * 60_000
 HELD_AT_MOST_MS = 12 * 3_600_000

@@ -1,0 +1,109 @@
+"""Making a site where there is none: all of it, or nothing.
+
+Owns what `refresh` cannot make again: the two authorities, the site's desk key, the broker's certificate and the first
+page of the site book. Works in a hidden folder beside the new one and moves it into place at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from uuid import UUID
+
+from broker_config import site_ca
+from broker_config.provision import CA, CA_KEY, DESK_KEY, ISSUER, ISSUER_KEY, RECOVERY, Site, open_site
+from broker_config.site_book import BOOK_FILE, SiteBook, SiteFacts
+from firmware import bundle as files
+from firmware.documents import open_documents
+from firmware.errors import BadInput, StoreFault
+from firmware.identity import KEM_PUBLIC_BYTES, KemKey, SigningKey, profile_claim
+from firmware.profile import parse_profile
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """What `site new` is told. `broker_directory` None: the broker runs on the files in DIR/broker."""
+
+    name: str
+    profile: str
+    profile_text: bytes
+    broker_hosts: tuple[str, ...]
+    broker_port: int
+    recovery_key: bytes
+    broker_directory: PurePosixPath | None
+    broker_user: str
+
+
+def new_site(folder: Path, plan: SitePlan, now: datetime, new_id: Callable[[], UUID]) -> Site:
+    """Make a site where there is none: all of it, or nothing.
+
+    Raises:
+        BadInput: something stands at `folder` already, or the plan holds what a certificate or mosquitto cannot.
+        StoreFault: it cannot be written.
+    """
+    folder = folder.absolute()
+    check_new_folder(folder)
+    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _begin(making, folder, plan, now, new_id())
+        making.rename(folder)
+    except OSError as problem:
+        raise StoreFault(f"{folder}: cannot be made ({problem.strerror}): choose another place") from problem
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    site = open_site(folder)
+    site.refresh()
+    return site
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raises BadInput when a site cannot be made at `folder` (a full path)."""
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise BadInput(f"{folder}: something is there already: choose a new folder (a site is never written over)")
+    if not folder.parent.is_dir() or not os.access(folder.parent, os.W_OK):
+        raise BadInput(f"{folder.parent}: no folder that you can write into: make it first, or choose another place")
+
+
+def _begin(making: Path, folder: Path, plan: SitePlan, now: datetime, uuid: UUID) -> None:
+    """Write what `refresh` cannot make again: keys, certificates and the first page of the book."""
+    if len(plan.recovery_key) != KEM_PUBLIC_BYTES:
+        raise BadInput("the recovery file is not one: give the .pub file that `quietbell site recovery` wrote")
+    parse_profile(plan.profile_text.decode(), f"profile {plan.profile}")
+    authority = site_ca.make_authority(plan.name, now)
+    server = site_ca.issue_server(authority, plan.broker_hosts, now)
+    issuer, desk_key = SigningKey.generate(), KemKey.generate()
+    for name, mode in (("authority", files.SECRET_FOLDER_MODE), ("broker", files.PUBLIC_FOLDER_MODE)):
+        files.make_folder(making / name, mode)
+    files.make_folder(making / "broker" / "data", files.SECRET_FOLDER_MODE)
+    for name, content, mode in (
+        (CA_KEY, authority.key, files.SECRET_MODE),
+        (CA, authority.certificate, files.PUBLIC_MODE),
+        (ISSUER_KEY, issuer.to_bytes(), files.SECRET_MODE),
+        (ISSUER, issuer.public, files.PUBLIC_MODE),
+        (DESK_KEY, desk_key.to_bytes(), files.SECRET_MODE),
+        ("broker/ca.pem", authority.certificate, files.PUBLIC_MODE),
+        ("broker/server.pem", server.certificate, files.PUBLIC_MODE),
+        ("broker/server.key", server.key, files.SECRET_MODE),
+        (RECOVERY, plan.recovery_key, files.PUBLIC_MODE),
+        (files.PROFILE, plan.profile_text, files.PUBLIC_MODE),
+        (files.PROFILE_SIGNATURE, issuer.sign(profile_claim(plan.profile_text)), files.PUBLIC_MODE),
+    ):
+        files.write_file(making / name, content, mode)
+    facts = SiteFacts(
+        uuid=uuid,
+        name=plan.name,
+        profile=plan.profile,
+        broker_hosts=plan.broker_hosts,
+        broker_port=plan.broker_port,
+        broker_directory=str(plan.broker_directory or folder / "broker"),
+        broker_user=plan.broker_user,
+    )
+    documents = open_documents(making / BOOK_FILE)
+    SiteBook(documents, making / BOOK_FILE).begin(facts)
+    documents.close()
+    making.chmod(files.SECRET_FOLDER_MODE)

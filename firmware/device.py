@@ -1,0 +1,148 @@
+"""A device's bundle, loaded and checked: who it is, which sheets it holds, how it reaches the broker.
+
+Turns the files of `bundle/` (see `bundle` for their names) into the frozen identities that courier and reception take.
+Everything wrong names the file and the mend. Reads only; opens no store and no socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from firmware import bundle
+from firmware.errors import BadSettings, Refused
+from firmware.identity import (
+    KEM_SEED_BYTES,
+    SIGNING_SEED_BYTES,
+    DeskSheet,
+    DeviceRegister,
+    KemKey,
+    ReaderRegister,
+    RouteSheet,
+    SealSheet,
+    SigningKey,
+    profile_claim,
+    read_founding,
+    read_part,
+    verify,
+)
+from firmware.link import LinkSettings
+from firmware.profile import Profile, parse_profile
+from firmware.reception import DeskIdentity
+from firmware.sealer import KioskIdentity
+from firmware.settings import DeviceKind, DeviceSettings, Root
+
+_FROM_BUNDLE = "copy the device's bundle here again"
+_PUBLIC_KEY_BYTES = 32
+
+_T = TypeVar("_T")
+
+
+def expect_kind(settings: DeviceSettings, kind: DeviceKind, root: Root) -> None:
+    """Raises BadSettings when this bundle is for another kind of unit."""
+    if settings.kind is not kind:
+        raise BadSettings(root.public / bundle.DEVICE_TOML, "device.kind", f'is "{settings.kind}"; use a {kind} bundle')
+
+
+def load_kiosk(root: Root, settings: DeviceSettings) -> KioskIdentity:
+    """Raises BadSettings for a file that is missing, unreadable or of the wrong size."""
+    return KioskIdentity(
+        site=settings.site,
+        device=settings.id,
+        epoch=settings.epoch,
+        room=settings.room,
+        issuer=load_issuer(root),
+        signing=_signing_key(root),
+        kem=KemKey.from_bytes(_exactly(root.secret / bundle.KEM_KEY, KEM_SEED_BYTES)),
+    )
+
+
+def load_desk(root: Root, settings: DeviceSettings) -> DeskIdentity:
+    """Raises BadSettings as `load_kiosk` does."""
+    return DeskIdentity(
+        site=settings.site,
+        desk=settings.id,
+        epoch=settings.epoch,
+        signing=_signing_key(root),
+        desk_key=KemKey.from_bytes(_exactly(root.secret / bundle.DESK_KEM_KEY, KEM_SEED_BYTES)),
+    )
+
+
+def load_issuer(root: Root) -> bytes:
+    """The technician's public signing key, pinned when the bundle was made."""
+    return _exactly(root.public / bundle.ISSUER, _PUBLIC_KEY_BYTES)
+
+
+def load_sheet(root: Root) -> SealSheet:
+    """The seal sheet that came with the bundle.
+
+    Raises BadSettings when a part is missing or not signed by those who may; without readers nothing can be sealed.
+    """
+    issuer = load_issuer(root)
+    desks = _part(root.public / bundle.DESK_SHEET, lambda raw: read_part(raw, DeskSheet, trusted={issuer}, needed=1))
+    path = root.public / bundle.ROUTE_SHEET
+    if not path.exists():
+        mend = "is missing: make two readers at the desk (quietbell reader new), adopt them (quietbell site adopt)"
+        raise BadSettings(path, "", f"{mend} and copy the bundle again")
+    return SealSheet(desks, _part(path, lambda raw: read_founding(raw, RouteSheet)))
+
+
+def load_profile(root: Root) -> Profile:
+    """The site profile, which the issuer has signed.
+
+    Raises BadSettings when it is missing, wrong, or changed since it was issued.
+    """
+    path, signed = root.public / bundle.PROFILE, root.public / bundle.PROFILE_SIGNATURE
+    text = _bytes(path)
+    if not verify(load_issuer(root), _bytes(signed), profile_claim(text)):
+        raise BadSettings(path, "", f"is not as it was issued; {_FROM_BUNDLE}")
+    return parse_profile(text.decode(errors="replace"), str(path))
+
+
+def load_device_register(root: Root) -> DeviceRegister:
+    issuer = load_issuer(root)
+    path = root.public / bundle.DEVICE_REGISTER
+    return _part(path, lambda raw: read_part(raw, DeviceRegister, trusted={issuer}, needed=1))
+
+
+def load_reader_register(root: Root) -> ReaderRegister | None:
+    """The readers and their wrapped route keys; None before the first two have been made."""
+    path = root.public / bundle.READER_REGISTER
+    return _part(path, lambda raw: read_founding(raw, ReaderRegister)) if path.exists() else None
+
+
+def link_settings(root: Root, settings: DeviceSettings, *, check_dates: bool) -> LinkSettings:
+    return LinkSettings(
+        host=settings.broker.host,
+        port=settings.broker.port,
+        ca_file=root.public / bundle.SITE_CA,
+        certificate_file=root.public / bundle.DEVICE_CERTIFICATE,
+        key_file=root.secret / bundle.DEVICE_KEY,
+        check_dates=check_dates,
+    )
+
+
+def _signing_key(root: Root) -> SigningKey:
+    return SigningKey.from_bytes(_exactly(root.secret / bundle.SIGNING_KEY, SIGNING_SEED_BYTES))
+
+
+def _part(path: Path, read: Callable[[bytes], _T]) -> _T:
+    try:
+        return read(_bytes(path))
+    except Refused as refusal:
+        raise BadSettings(path, "", f"is not to be believed ({refusal.reason}); {_FROM_BUNDLE}") from refusal
+
+
+def _exactly(path: Path, size: int) -> bytes:
+    content = _bytes(path)
+    if len(content) != size:
+        raise BadSettings(path, "", f"has {len(content)} bytes, not {size}; {_FROM_BUNDLE}")
+    return content
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise BadSettings(path, "", f"cannot be read ({problem.strerror}); {_FROM_BUNDLE}") from problem
