@@ -34,7 +34,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "firmware": ("hardware",),
     "kiosk.talk": ("firmware.messages",),
     "kiosk.screen": (),
-    "kiosk.words": (),
+    "kiosk.words": ("firmware.errors",),
     "kiosk.learner": ("kiosk.talk", "kiosk.screen", "kiosk.words", "firmware"),
     "kiosk.staff": ("kiosk.talk", "kiosk.screen", "kiosk.words", "firmware"),
     "kiosk.portal": ("kiosk.talk", "kiosk.words", "firmware"),

@@ -21,7 +21,9 @@ from firmware.commands import (
     Resend,
     command,
 )
+from firmware.envelope import DirectHeader, fits_down, open_down, seal_down
 from firmware.errors import Refused
+from firmware.identity import KemKey, Recipient, SigningKey
 from firmware.messages import Command, CommandKind, Down, Duty, DutyState, Struct, decode, encode
 
 DESK, OTHER_DESK, STRANGER = b"d" * 16, b"e" * 16, b"s" * 16
@@ -125,6 +127,42 @@ def test_lesson_is_unlocked_for_a_bounded_time() -> None:
     """A member of staff can open a lesson, never a term."""
     assert reason(gate(), DESK, command(LessonUnlock(60), counter=1, boot=BOOT, kiosk_now_ms=NOW_MS)) == "obeyed"
     assert reason(gate(), DESK, command(LessonUnlock(181), counter=1, boot=BOOT, kiosk_now_ms=NOW_MS)) == "malformed"
+
+
+def test_forged_order_never_reaches_the_gate() -> None:
+    """An order in a real down envelope opens only when the named desk signed it: another key, a flipped byte or
+    another desk's name on it is refused."""
+    desk_key, forger, kiosk_key = SigningKey.generate(), SigningKey.generate(), KemKey.generate()
+    down = Down(b"", 0, Duty(DutyState.ON), 1, 1, 0, (resend(),))
+    signing = {DESK: desk_key.public, OTHER_DESK: SigningKey.generate().public}.get
+
+    def arrives(signer: SigningKey, claimed: bytes, flipped: int = -1) -> str:
+        header = DirectHeader(site=b"s" * 16, desk=claimed, to=b"k" * 16, id=b"i" * 16)
+        sealed = bytearray(seal_down(down, header, signer, Recipient(kiosk_key.public)))
+        if flipped >= 0:
+            sealed[flipped] ^= 1
+        try:
+            desk, opened = open_down(
+                bytes(sealed), desk_signing=signing, key=kiosk_key, site=b"s" * 16, device=b"k" * 16
+            )
+        except Refused as refused:
+            return refused.reason
+        (order,) = opened.items
+        assert isinstance(order, Command)
+        return reason(gate(), desk, order)
+
+    assert arrives(desk_key, DESK) == "obeyed"
+    assert arrives(forger, DESK) == "bad-signature"
+    assert arrives(desk_key, OTHER_DESK) == "bad-signature"
+    assert arrives(forger, STRANGER) == "unknown-desk"
+    assert {arrives(desk_key, DESK, flipped) for flipped in range(100, 1_000, 50)} == {"bad-signature"}
+
+
+def test_longest_order_fits_a_down_envelope() -> None:
+    """The longest reply that may be written is one that can be sent, with room for the receipts it travels with."""
+    order = Reply(REPORT, b"x" * REPLY_BYTES)
+    sent = command(order, counter=2**40, boot=2**40, kiosk_now_ms=2**40)
+    assert fits_down(Down(REPORT, 2**40, Duty(DutyState.OFF, "08:30 tomorrow"), 99, 99, 2**20, (sent,)))
 
 
 def test_unknown_kind_is_refused_by_the_decoder() -> None:
