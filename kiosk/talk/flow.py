@@ -2,7 +2,7 @@
 
 Rules it keeps: danger leaves at once; a touch that the page in view does not offer changes nothing (the page may have
 turned under the finger); hiding and idling drop only what was not sent; nothing that was sent is ever recalled. It
-does not know how anything is sealed, saved, drawn or spoken.
+does not know how a draft is made (`sending`) or how anything is sealed, saved, drawn or spoken.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from firmware.messages import NAME_CHARACTERS, NO_ID, TEXT_CHARACTERS, Draft, Kind, Story, Urgency
+from firmware.messages import NAME_CHARACTERS, NO_ID, TEXT_CHARACTERS, Kind
 from kiosk.talk import questions
 from kiosk.talk.offers import FIELDS, awaiting_words, offered, pages_of_categories
 from kiosk.talk.policy import Policy
 from kiosk.talk.questions import SCREENS, Option, ScreenId
+from kiosk.talk.sending import send_addition, send_report, send_silent_call, send_take_back_of_call
 from kiosk.talk.state import (
     Answers,
     Back,
@@ -42,12 +43,11 @@ from kiosk.talk.state import (
     Told,
     TypeCharacter,
 )
-from kiosk.talk.tips import TIP_TURN_MS, picked, rotated, turned
+from kiosk.talk.tips import TIP_TURN_MS, picked, rotated
 
 STILL_THERE_MS = 15_000
 FIELD_CHARACTERS: Mapping[Field, int] = MappingProxyType({Field.TEXT: TEXT_CHARACTERS, Field.NAME: NAME_CHARACTERS})
 
-_URGENCIES = (Urgency.INFORMATION, Urgency.TODAY, Urgency.NOW)
 _Step = tuple[TalkState, tuple[Effect, ...]]
 
 
@@ -57,7 +57,7 @@ def step(state: TalkState, event: Event, now_ms: int, policy: Policy) -> _Step:
         case Tick():
             return _tick(state, now_ms, policy)
         case SilentCall():
-            return _silent_call(state, now_ms, policy)
+            return send_silent_call(state, now_ms, policy)
         case Saved():
             return _saved(state, event, policy)
         case SaveFailed():
@@ -158,11 +158,11 @@ def _answered(state: TalkState, option: Option, now_ms: int, policy: Policy) -> 
         return _go(state, option, policy)
     answered = replace(state, answers=_with_answer(state.answers, field_name, option.id))
     if state.screen is ScreenId.DANGER and option.id == "yes":
-        sent, effects = _send_report(answered, now_ms, policy)
+        sent, effects = send_report(answered, now_ms, policy)
         return replace(sent, screen=ScreenId.TRUTHS, history=()), effects
     if not state.saved:
         return _go(answered, option, policy)
-    sent, effects = _send_addition(answered, _one(field_name, option.id), policy)
+    sent, effects = send_addition(answered, _one(field_name, option.id), policy)
     moved, more = _go(sent, option, policy)
     return moved, effects + more
 
@@ -243,111 +243,14 @@ def _key_typed(state: TalkState, character: str) -> _Step:
 
 
 def _send_words(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    return _send_addition(replace(state, typed_failed=False), Answers(), policy, words=FIELDS[state.screen])
-
-
-# ------------------------------------------------------------------ sending
-
-
-def _send(state: TalkState, draft: Draft, words: Field | None = None) -> _Step:
-    send = Send(state.next_ticket, draft, words)
-    return replace(state, next_ticket=send.ticket + 1, sendings=(*state.sendings, Sending(send))), (send,)
-
-
-def _route(state: TalkState, policy: Policy) -> str:
-    answers = state.answers
-    # Where there may be danger, those who look after people read everything, whatever the category's own route is.
-    category = answers.category if answers.danger == "no" else ""
-    return policy.route_for(category, answers.adult_here, answers.about_head)
-
-
-def _story(state: TalkState, policy: Policy, said: Answers, *, code_digest: bytes = b"") -> Story:
-    return Story(
-        route=_route(state, policy),
-        room=state.room,
-        danger=said.danger,
-        adult_here=said.adult_here,
-        about_head=said.about_head,
-        category=said.category,
-        who=said.who,
-        pace=said.pace,
-        staff_choice=said.staff_choice,
-        meet=said.meet,
-        source=state.source,
-        language=state.language,
-        code_digest=code_digest,
-    )
-
-
-def urgency_asked(answers: Answers, policy: Policy) -> Urgency:
-    """As the answers ask; what may be about an adult who works here never waits longer than today."""
-    asked = policy.urgency_for(answers.category, answers.danger, answers.pace)
-    return max(asked, Urgency.TODAY, key=_URGENCIES.index) if answers.private else asked
-
-
-def _urgency(state: TalkState, policy: Policy) -> Urgency:
-    """Never less than what was sent already."""
-    told = Urgency.INFORMATION if state.report is None else state.report.urgency
-    return max(urgency_asked(state.answers, policy), told, key=_URGENCIES.index)
-
-
-def _send_report(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    urgency = _urgency(state, policy)
-    told = Told(state.next_ticket, urgency, state.answers.private, now_ms)
-    draft = Draft(
-        kind=Kind.REPORT,
-        urgency=urgency,
-        private=told.private,
-        hurry=urgency is Urgency.NOW,
-        about=NO_ID,
-        story=_story(state, policy, state.answers),
-    )
-    return _send(replace(state, report=told), draft)
-
-
-def _send_addition(
-    state: TalkState,
-    said: Answers,
-    policy: Policy,
-    *,
-    words: Field | None = None,
-    code_digest: bytes = b"",
-    kind: Kind = Kind.ADDITION,
-) -> _Step:
-    if state.report is None:
-        return state, ()
-    urgency = _urgency(state, policy)
-    private = state.private
-    draft = Draft(
-        kind=kind,
-        urgency=urgency,
-        private=private,
-        hurry=urgency is Urgency.NOW or kind is Kind.TAKE_BACK,
-        about=state.report.report,
-        story=_story(state, policy, said, code_digest=code_digest),
-    )
-    return _send(replace(state, report=replace(state.report, urgency=urgency, private=private)), draft, words)
-
-
-def _silent_call(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    """From any state; the page in view stays, only the tip turns. A second hold calls again."""
-    call = Told(state.next_ticket, Urgency.NOW, private=False, at_ms=now_ms)
-    draft = Draft(
-        kind=Kind.SILENT_CALL,
-        urgency=Urgency.NOW,
-        private=False,
-        hurry=True,
-        about=NO_ID,
-        story=Story(route=policy.route_for("", "", ""), room=state.room, source="button", language=state.language),
-    )
-    return _send(replace(state, call=call, tips=turned(state.tips, now_ms)), draft)
+    return send_addition(replace(state, typed_failed=False), Answers(), policy, words=FIELDS[state.screen])
 
 
 # ------------------------------------------------------------------ options that do more than lead on
 
 
 def _choose_send(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    sent, effects = _send_report(state, now_ms, policy)
+    sent, effects = send_report(state, now_ms, policy)
     return replace(sent, screen=ScreenId.TRUTHS, history=()), effects
 
 
@@ -367,17 +270,13 @@ def _choose_take_back(state: TalkState, now_ms: int, policy: Policy) -> _Step:
     """Staff read "asked to take back: still check"; it closes nothing."""
     if state.report is None:
         return state, ()
-    return _send_addition(
+    return send_addition(
         replace(state, report=replace(state.report, taken_back=True)), Answers(), policy, kind=Kind.TAKE_BACK
     )
 
 
 def _choose_take_back_call(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    if state.call is None:
-        return state, ()
-    story = Story(route=policy.route_for("", "", ""), room=state.room, source=state.source, language=state.language)
-    draft = Draft(Kind.TAKE_BACK, Urgency.NOW, private=False, hurry=True, about=state.call.report, story=story)
-    return _send(replace(state, call=replace(state.call, taken_back=True)), draft)
+    return send_take_back_of_call(state, policy)
 
 
 def _choose_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
@@ -385,12 +284,12 @@ def _choose_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
     if state.report is None:
         return state, ()
     sent = replace(state, code=CodeState.SHOWN)
-    return _send_addition(sent, Answers(), policy, code_digest=state.report.code_digest)
+    return send_addition(sent, Answers(), policy, code_digest=state.report.code_digest)
 
 
 def _choose_meet(state: TalkState, now_ms: int, policy: Policy, *, answer: str) -> _Step:
     met = replace(state, answers=replace(state.answers, meet=answer), screen=ScreenId.TRUTHS, history=())
-    return _send_addition(met, _one("meet", answer), policy)
+    return send_addition(met, _one("meet", answer), policy)
 
 
 def _choose_no_reply(state: TalkState, now_ms: int, policy: Policy) -> _Step:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from kiosk.talk import questions
 from kiosk.talk.advice import advice_for
-from kiosk.talk.flow import FIELD_CHARACTERS, urgency_asked
+from kiosk.talk.flow import FIELD_CHARACTERS
 from kiosk.talk.offers import CALL_SHOWN_MS, FIELDS, awaiting_words, failed_sendings, offered, pages_of_categories
 from kiosk.talk.policy import Policy, Tip
 from kiosk.talk.questions import SCREENS, ScreenId
+from kiosk.talk.sending import urgency_asked
 from kiosk.talk.state import Answers, CodeState, Field, TalkState, Told
 from kiosk.talk.truths import DutyView, Facts, Say, Sign, Truth, TruthView, english, sentence, truth_of
 
