@@ -19,7 +19,7 @@ from broker_config import site_ca
 from broker_config.provision import CA, CA_KEY, DESK_KEY, ISSUER, ISSUER_KEY, RECOVERY, Site, open_site
 from broker_config.site_book import BOOK_FILE, SiteBook, SiteFacts
 from firmware import bundle as files
-from firmware.documents import open_documents
+from firmware.documents import write_atomically
 from firmware.errors import BadInput, StoreFault
 from firmware.identity import KEM_PUBLIC_BYTES, KemKey, SigningKey, profile_claim
 from firmware.profile import parse_profile
@@ -93,7 +93,7 @@ def _begin(making: Path, folder: Path, plan: SitePlan, now: datetime, uuid: UUID
         (files.PROFILE, plan.profile_text, files.PUBLIC_MODE),
         (files.PROFILE_SIGNATURE, issuer.sign(profile_claim(plan.profile_text)), files.PUBLIC_MODE),
     ):
-        files.write_file(making / name, content, mode)
+        write_atomically(making / name, content, mode)
     facts = SiteFacts(
         uuid=uuid,
         name=plan.name,
@@ -103,7 +103,5 @@ def _begin(making: Path, folder: Path, plan: SitePlan, now: datetime, uuid: UUID
         broker_directory=str(plan.broker_directory or folder / "broker"),
         broker_user=plan.broker_user,
     )
-    documents = open_documents(making / BOOK_FILE)
-    SiteBook(documents, making / BOOK_FILE).begin(facts)
-    documents.close()
+    SiteBook(making / BOOK_FILE).begin(facts)
     making.chmod(files.SECRET_FOLDER_MODE)
