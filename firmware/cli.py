@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "desk": ("kiosk.staff.app:desk", "Run this unit as the desk in the staff office."),
     "reader": ("kiosk.staff.readers_command:reader", "Make and list the people who can open stories, at the desk."),
     "site": ("broker_config.enrol:site", "Make a site; add kiosks and desks to it."),
-    "doctor": ("broker_config.doctor:doctor", "Check a site or a unit, one line a step."),
+    "doctor": ("broker_config.doctor:doctor", "Check this unit, one line a step."),
     "policy": ("firmware.policy_coverage:policy", "Show what the policies ask for and which tests prove it."),
     "demo": ("kiosk.demo:demo", "Run a throw-away site on this machine."),
     "rehearse": ("kiosk.rehearsal:rehearse", "Drive a rehearsal kiosk or desk from outside."),
