@@ -140,7 +140,7 @@ class KioskApp:
         )
         return KioskEngine(
             room=self._settings.room,
-            topics=Topics(self._settings.site),
+            site=self._settings.site,
             device=self._settings.id,
             courier=courier,
             ledger=self._ledger,
@@ -211,7 +211,7 @@ class KioskApp:
 
     def _paint(self, now: Moment) -> None:
         duty = self._engine.courier.duty(now.monotonic_ms)
-        self._screen.paint(self._engine.talk, duty, now.monotonic_ms, now.wall_ms, changed=self._changed)
+        self._screen.paint(self._engine.talk, duty, now.monotonic_ms, changed=self._changed)
         self._changed = False
         for asked in self._unanswered:
             asked.answer(**self._state(asked, now))
@@ -266,6 +266,5 @@ def _build_screen(
         speech=Speech(usb_headphones),
         policy=profile,
         typed=engine.typed,
-        notice=profile.byod_notice,
     )
     return screen, window

@@ -73,7 +73,7 @@ class KioskEngine:
         self,
         *,
         room: str,
-        topics: Topics,
+        site: bytes,
         device: bytes,
         courier: Courier,
         ledger: Ledger,
@@ -83,7 +83,7 @@ class KioskEngine:
         now: Moment,
     ) -> None:
         self.courier, self._ledger, self._policy = courier, ledger, policy
-        self._topics, self._device = topics, device
+        self._site, self._device, self._topics = site, device, Topics(site)
         self._random_bytes, self._floor_ms = random_bytes, floor_ms
         self.talk = talk.TalkState(room=room)
         self.typed = TypedWords()
@@ -120,8 +120,8 @@ class KioskEngine:
         self._store_fault = ""
         saved, self._saving = self._saving, {}
         for ticket, report in saved.items():
-            code = make_code(self._random_bytes)
-            self._step_talk(talk.Saved(ticket, report, code, code_digest(code)), self._now_ms)
+            code, digest = self._code_for(ticket)
+            self._step_talk(talk.Saved(ticket, report, code, digest), self._now_ms)
             self._tell_progress(report)
 
     def commit_failed(self, fault: StoreFault, now: Moment) -> list[KioskEffect]:
@@ -235,6 +235,13 @@ class KioskEngine:
         progress: ProgressView | None = self.courier.progress(report)
         if progress is not None:
             self._step_talk(talk.ProgressChanged(progress), self._now_ms)
+
+    def _code_for(self, ticket: int) -> tuple[tuple[str, ...], bytes]:
+        """Five words for the report of this talk; additions and silent calls have none of their own."""
+        if self.talk.report is None or self.talk.report.ticket != ticket:
+            return (), b""
+        code = make_code(self._random_bytes)
+        return code, code_digest(code)
 
     def _faults(self) -> list[str]:
         codes = [fault.value for fault in self._button.faults]

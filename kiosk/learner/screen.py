@@ -7,7 +7,7 @@ nothing about reports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from firmware.messages import Duty
@@ -26,7 +26,7 @@ from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.policy import Policy
 from kiosk.talk.truths import DutyView
 from kiosk.talk.typed import TypedWords
-from kiosk.words import Words, languages
+from kiosk.words import Words, languages, own_name
 
 # Truths change with time alone (5 s, 20 s): the page is looked at again this often.
 LOOK_AGAIN_MS = 250
@@ -57,13 +57,11 @@ class LearnerScreen:
         speech: Speech,
         policy: Policy,
         typed: TypedWords,
-        notice: Callable[[int], str],
     ) -> None:
-        """`notice` gives the idle page's line for a wall time (the day's BYOD times), "" when there is none."""
         self._window, self._home, self._display = window, display, display
         self._typesetter, self._painter, self._speech = typesetter, painter, speech
-        self._policy, self._typed, self._notice = policy, typed, notice
-        self._words = {code: Words(code) for code in languages()}
+        self._policy, self._typed = policy, typed
+        self._words: dict[str, Words] = {}
         self._own = _Own()
         self._page: tuple[object, ...] = ()
         self._view: LearnerView | None = None
@@ -141,13 +139,13 @@ class LearnerScreen:
 
     # --- painting ---
 
-    def paint(self, state: talk.TalkState, duty: Duty, now_ms: int, wall_ms: int, *, changed: bool) -> None:
+    def paint(self, state: talk.TalkState, duty: Duty, now_ms: int, *, changed: bool) -> None:
         """Show the page that is true now; nothing is drawn when nothing changed."""
         if changed or now_ms - self._looked_ms >= LOOK_AGAIN_MS:
             self._looked_ms = now_ms
             self._settle(state)
             self._dim(state, duty, now_ms)
-            view = self._view_of(state, DutyView(duty.state, duty.until), now_ms, wall_ms)
+            view = self._view_of(state, DutyView(duty.state, duty.until), now_ms)
             if view != self._view:
                 self._view = view
                 self.boxes = views.boxes(view, self._display, self._typesetter)
@@ -167,15 +165,14 @@ class LearnerScreen:
                 self._set_display(self._home)
                 self._speech.stop()
 
-    def _view_of(self, state: talk.TalkState, duty: DutyView, now_ms: int, wall_ms: int) -> LearnerView:
-        words = self._words.get(state.language, self._words["en"])
+    def _view_of(self, state: talk.TalkState, duty: DutyView, now_ms: int) -> LearnerView:
+        words = self._words_in(state.language)
         page = talk_page if state.open else tip_page
         return LearnerView(
             page=page(state, self._policy, duty, now_ms, words.text),
             part=self._own.part,
             tip=state.tips.index % len(self._policy.tips),
             tips=len(self._policy.tips),
-            notice="" if state.open else self._notice(wall_ms),
             can_read=state.open and self._speech.possible(state.language) is None,
             languages=self._choices() if self._own.choosing_language else (),
             language=state.language,
@@ -183,8 +180,14 @@ class LearnerScreen:
             characters=self._typed.characters if state.typed_shown else None,
         )
 
+    def _words_in(self, language: str) -> Words:
+        """A catalogue, read when it is first wanted: most kiosks show one language all day."""
+        if language not in self._words:
+            self._words[language] = Words(language)
+        return self._words[language]
+
     def _choices(self) -> tuple[ids.LanguageChoice, ...]:
-        return tuple(ids.LanguageChoice(code, words.name) for code, words in self._words.items())
+        return tuple(ids.LanguageChoice(code, own_name(code)) for code in languages())
 
     def _dim(self, state: talk.TalkState, duty: Duty, now_ms: int) -> None:
         """Out of hours an idle panel is dimmed; whoever touches it or calls sees it as ever."""
