@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from firmware.identity import ReaderEntry
-from firmware.messages import NO_ID, Duty
+from firmware.messages import Duty
 from firmware.trouble import TroubleLine
 from kiosk.screen.keyboard import Layer
 from kiosk.staff.alerts import AlertLine
@@ -138,5 +138,3 @@ class DutyChoice:
 
 
 Scene = Quiet | Alerts | Troubles | ChooseReader | Passphrase | Pin | StoryPage | Closing | DutyChoice
-
-NOBODY = NO_ID
