@@ -191,6 +191,6 @@ class ProfileFile(Part, frozen=True):
     tips: Annotated[tuple[Tip, ...], msgspec.Meta(min_length=1, max_length=200)]
 
     def ladders_by_urgency(self) -> Mapping[Urgency, tuple[Step, ...]]:
-        """All three ladders; `_Ladders` has no other fields of this kind."""
+        """The ladders, each under its urgency."""
         ladders = self.ladders
         return {Urgency.NOW: ladders.now, Urgency.TODAY: ladders.today, Urgency.INFORMATION: ladders.information}

@@ -15,6 +15,8 @@ from io import BytesIO
 from string import Formatter
 from types import MappingProxyType
 
+from babel import Locale
+from babel.core import UnknownLocaleError
 from babel.messages.pofile import PoFileError, read_po
 
 SOURCE_LANGUAGE = "en"
@@ -51,6 +53,13 @@ def languages() -> tuple[str, ...]:
     return (SOURCE_LANGUAGE, *(language for language in found if language != SOURCE_LANGUAGE))
 
 
+def own_name(language: str) -> str:
+    """A language's name in that language, for whoever is looking for it."""
+    if language == EASY_ENGLISH:
+        return "Easy English"
+    return Locale.parse(language, sep="-").get_display_name() or language
+
+
 def parse_catalogue(untrusted_text: bytes, file: str) -> Mapping[str, str]:
     """Message to translation, of those that are translated and not marked fuzzy.
 
@@ -59,7 +68,7 @@ def parse_catalogue(untrusted_text: bytes, file: str) -> Mapping[str, str]:
     """
     try:
         catalogue = read_po(BytesIO(untrusted_text), charset="utf-8", abort_invalid=True)
-    except (PoFileError, ValueError) as problem:
+    except (PoFileError, UnknownLocaleError, ValueError) as problem:
         raise ValueError(f"{file}: is not a .po catalogue in UTF-8") from problem
     found: dict[str, str] = {}
     for message in catalogue:

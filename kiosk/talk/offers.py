@@ -14,7 +14,7 @@ from kiosk.talk.state import CodeState, Field, Sending, TalkState
 CALL_SHOWN_MS = 30 * 60_000
 
 FIELDS: Mapping[ScreenId, Field] = MappingProxyType({ScreenId.NAME: Field.NAME, ScreenId.WORDS: Field.TEXT})
-_SKIP_UNASKED = (ScreenId.ADULT, ScreenId.HEAD, ScreenId.CATEGORY)
+_UNASKED = (ScreenId.ADULT, ScreenId.HEAD, ScreenId.CATEGORY)
 
 
 def offered(state: TalkState, policy: Policy, now_ms: int) -> tuple[Option, ...]:
@@ -62,9 +62,9 @@ def pages_of_categories() -> int:
 
 def _skip(state: TalkState) -> tuple[Option, ...]:
     """After danger was sent, the questions before SEND are optional too."""
-    if state.report is None or state.screen not in _SKIP_UNASKED:
+    if state.report is None or state.screen not in _UNASKED:
         return ()
-    return (Option(questions.SKIP, "Skip", "skip", ScreenId.WHO, quiet=True),)
+    return (questions.SKIP_UNASKED,)
 
 
 def _category_options(state: TalkState) -> tuple[Option, ...]:
@@ -90,14 +90,13 @@ def _typed_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option,
 
 
 def _code_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option, ...]:
-    done = Option("truths", "Go on", "skip", ScreenId.TRUTHS, quiet=True)
     if not state.saved:
-        return (done,)
+        return (questions.GO_ON,)
     match state.code:
         case CodeState.SHOWN:
-            return (questions.KEPT_CODE, done)
+            return (questions.KEPT_CODE, questions.GO_ON)
         case CodeState.KEPT:
-            return (questions.SHOW_CODE, done)
+            return (questions.SHOW_CODE, questions.GO_ON)
         case CodeState.NONE:
             can_give = state.report is not None and bool(state.report.code)
             return tuple(option for option in fixed if option.id != "give-code" or can_give)

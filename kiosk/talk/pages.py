@@ -25,6 +25,9 @@ DANGER_BODY_PACE = "You told us of danger: the office is called now, whatever yo
 TODAY_BODY_PACE = "Because of what you told us, it goes to staff for today, whatever you choose here."
 ADDITION_FAILED = "What you added could not be saved. It was not sent."
 SAVING = "Saving…"
+QUIZ_RIGHT = "That's it."
+QUIZ_WRONG = "Not quite. Think again."
+SENTENCES = (SENT_BODY_ADULT, DANGER_BODY_PACE, TODAY_BODY_PACE, ADDITION_FAILED, SAVING, QUIZ_RIGHT, QUIZ_WRONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,5 +251,5 @@ def _with_quiz(page: TipPage, state: TalkState, tip: Tip, say: Say) -> TipPage:
         OptionView(f"quiz-{index}", say(answer), "", chosen=index == picked)
         for index, answer in enumerate(tip.quiz.answers)
     )
-    word = "" if picked is None else say("That's it." if picked == tip.quiz.right else "Not quite. Think again.")
+    word = "" if picked is None else say(QUIZ_RIGHT if picked == tip.quiz.right else QUIZ_WRONG)
     return replace(page, quiz=say(tip.quiz.question), quiz_answers=answers, quiz_word=word)

@@ -113,6 +113,13 @@ DOT_WORDS = Option("dot-words", "Hide the letters", "hide", ScreenId.WORDS, quie
 SEND_WORDS = Option("send-words", "Send this too", "send", ScreenId.WORDS)
 SHOW_CODE = Option("show-code", "Show again", "show", ScreenId.CODE, quiet=True)
 KEPT_CODE = Option("kept-code", "I have kept it", "done", ScreenId.CODE)
+GO_ON = Option("truths", "Go on", "skip", ScreenId.TRUTHS, quiet=True)
+SKIP_UNASKED = Option(SKIP, "Skip", "skip", ScreenId.WHO, quiet=True)
+# Answers that stand on a screen only sometimes (see `offers`).
+LOOSE_OPTIONS = (
+    *(RATHER_NOT_SAY_OPTION, MORE_CATEGORIES, TAKE_BACK, TAKE_BACK_CALL, TRY_AGAIN, SHOW_WORDS, DOT_WORDS),
+    *(SEND_WORDS, SHOW_CODE, KEPT_CODE, GO_ON, SKIP_UNASKED),
+)
 
 SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
     {
