@@ -8,11 +8,14 @@ from kiosk.screen.layout import Box, Display, Place, Rect, Role
 from kiosk.screen.text import Typesetter
 
 PADDING_MM = 1.4
+PANEL_PADDING_MM = 3.2
 PICTURE_GAP_MM = 1.2
 PICTURE_BEFORE_MM = 12.0
-"""A pictogram before words is this large when the box allows."""
+PICTURE_BEFORE_SHARE = 0.25
+"""A pictogram before words is at most this large, and at most this share of the box."""
 PICTURE_ABOVE_MM = 17.0
-PICTURE_LEAST_MM = 6.5
+PICTURE_LEAST_MM = 6.0
+TILE_PICTURE_LEAST_MM = 8.5
 BARE = frozenset({Role.TITLE, Role.TEXT, Role.NOTE, Role.PICTURE, Role.DOT})
 """Roles that are painted without a ground, and so need no padding."""
 
@@ -27,7 +30,7 @@ class Parts:
 
 def parts(box: Box, display: Display, typesetter: Typesetter) -> Parts:
     """Share a box out. Words get what they need, the picture what is left (up to its size)."""
-    inner = box.rect if box.role in BARE else box.rect.inset(display.mm(PADDING_MM))
+    inner = box.rect.inset(display.mm(padding_mm(box.role)))
     if not box.picture:
         return Parts(None, inner)
     if box.place is Place.ALONE or not box.text:
@@ -38,7 +41,7 @@ def parts(box: Box, display: Display, typesetter: Typesetter) -> Parts:
 
 
 def _before(inner: Rect, display: Display) -> Parts:
-    side = min(display.mm(PICTURE_BEFORE_MM), inner.height)
+    side = min(display.mm(PICTURE_BEFORE_MM), inner.height, int(inner.width * PICTURE_BEFORE_SHARE))
     gap = display.mm(PICTURE_GAP_MM)
     if display.right_to_left:
         column, words = inner.cut_right(side, gap)
@@ -57,10 +60,18 @@ def _above(box: Box, inner: Rect, display: Display, typesetter: Typesetter) -> P
     return Parts(_centred(Rect(top.left, top.top + spare, top.width, side), side), rest.cut_top(high)[0])
 
 
+def padding_mm(role: Role) -> float:
+    """Room between a box's edge and its words."""
+    if role in BARE:
+        return 0.0
+    return PANEL_PADDING_MM if role is Role.PANEL else PADDING_MM
+
+
 def fits(box: Box, display: Display, typesetter: Typesetter) -> bool:
     """The words stand within their part, and the picture is large enough to be read."""
     room = parts(box, display, typesetter)
-    if room.picture is not None and room.picture.width < display.mm(PICTURE_LEAST_MM):
+    least_mm = TILE_PICTURE_LEAST_MM if box.role is Role.TILE else PICTURE_LEAST_MM
+    if room.picture is not None and room.picture.width < display.mm(least_mm):
         return False
     if box.picture and (box.place is Place.ALONE or not box.text):
         return True

@@ -26,6 +26,7 @@ PITCH_PER_CAP = 1.62
 DESCENT_PER_CAP = 0.36
 
 CACHED_MEASURES = 4096
+CACHED_WRAPS = 512
 CACHED_SIZES = 24
 
 _Key = TypeVar("_Key")
@@ -46,6 +47,7 @@ class Typesetter:
         self._folder = folder
         self._can_shape = can_shape
         self._fonts: Bounded[tuple[bool, int], ImageFont.FreeTypeFont] = Bounded(CACHED_SIZES)
+        self._wraps: Bounded[tuple[str, int, int, bool], tuple[str, ...]] = Bounded(CACHED_WRAPS)
         self._widths: Bounded[tuple[str, int, bool], float] = Bounded(CACHED_MEASURES)
 
     def width(self, text: str, cap_px: int, bold: bool = False) -> int:
@@ -54,11 +56,32 @@ class Typesetter:
         return -int(-self._widths.take(key, lambda: self._measure(text, cap_px, bold)) // 1)
 
     def wrap(self, text: str, width_px: int, cap_px: int, bold: bool = False) -> tuple[str, ...]:
-        """Break at spaces so that lines fit. A word that is wider than the width stands alone and overflows."""
+        """Break at spaces into as few lines as fit, of about the same length (no lonely last word).
+
+        A word that is wider than the width stands alone and overflows. Spaces that must not break are U+00A0.
+        """
+        key = (text, width_px, cap_px, bold)
+        return self._wraps.take(key, lambda: self._balanced(text, width_px, cap_px, bold))
+
+    def _balanced(self, text: str, width_px: int, cap_px: int, bold: bool) -> tuple[str, ...]:
+        lines = self._greedy(text, width_px, cap_px, bold)
+        if len(lines) < 2 or "\n" in text:
+            return lines
+        narrow, wide = width_px // 2, width_px
+        while wide - narrow > cap_px:
+            middle = (narrow + wide) // 2
+            tried = self._greedy(text, middle, cap_px, bold)
+            if len(tried) == len(lines) and all(self.width(line, cap_px, bold) <= middle for line in tried):
+                lines, wide = tried, middle
+            else:
+                narrow = middle
+        return lines
+
+    def _greedy(self, text: str, width_px: int, cap_px: int, bold: bool) -> tuple[str, ...]:
         lines: list[str] = []
         for paragraph in text.split("\n"):
             line = ""
-            for word in paragraph.split():
+            for word in paragraph.split(" "):
                 longer = f"{line} {word}" if line else word
                 if line and self.width(longer, cap_px, bold) > width_px:
                     lines.append(line)

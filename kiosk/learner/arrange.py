@@ -1,0 +1,149 @@
+"""Arranging tiles and lines in the room that is there: as many as fit at the wanted size, the rest on the next part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from kiosk.screen.fitting import fits
+from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, TARGET_MM, Box, Display, Place, Rect, Tone, reaching
+from kiosk.screen.text import Typesetter
+
+MARGIN_MM = 3.0
+GAP_MM = 2.5
+"""Between tiles; a touch there counts for the tile above it, so that fingers that land low still hit."""
+TITLE_GAP_MM = 1.0
+SIDE_MM = 27.0
+SIDE_LEAST_ROOM_MM = 100.0
+TILE_MOST_MM = 36.0
+TILE_WIDEST_MM = 84.0
+"""No tile is larger than this, so that a page with one answer is as calm as a page with six."""
+NOTE_MM = 3.3
+SHRINK = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.66, 0.625)
+"""Steps in which words that do not fit at the wanted scale become smaller; the floors below hold always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The tools that every view needs."""
+
+    display: Display
+    typesetter: Typesetter
+
+    def mm(self, millimetres: float) -> int:
+        return self.display.mm(millimetres)
+
+    @property
+    def gap(self) -> int:
+        return self.mm(GAP_MM)
+
+    def high(self, text: str, width: int, cap_mm: float, bold: bool = False) -> int:
+        return self.typesetter.height(text, width, self.mm(cap_mm), bold) if text else 0
+
+    def fits(self, box: Box) -> bool:
+        return fits(box, self.display, self.typesetter)
+
+    def caps(self, cap_mm: float, floor_mm: float) -> Iterator[float]:
+        """The wanted cap height at this text scale, then smaller ones down to the floor."""
+        wanted = self.display.cap(cap_mm)
+        last = 0.0
+        for share in SHRINK:
+            cap = max(floor_mm, wanted * share)
+            if cap != last:
+                yield cap
+            last = cap
+
+    def primary_caps(self) -> Iterator[float]:
+        return self.caps(PRIMARY_CAP_MM, PRIMARY_CAP_MM)
+
+    def note_caps(self) -> Iterator[float]:
+        return self.caps(NOTE_MM, NOTE_CAP_MM)
+
+    def fitted(self, box: Box, caps: Iterator[float], places: Sequence[Place] = (Place.ABOVE,)) -> Box:
+        """The box with the largest words that fit; the smallest when none do."""
+        tried = box
+        for cap in caps:
+            for place in places:
+                tried = replace(box, cap_mm=cap, place=place)
+                if self.fits(tried):
+                    return tried
+        return tried
+
+    def target(self, box: Box) -> Box:
+        """The same box, touchable down to the row below."""
+        return replace(box, hit=reaching(box.rect, self.display, GAP_MM)) if box.enabled else box
+
+
+def tile_parts(
+    boxes: Sequence[Box],
+    more: Box,
+    room: Rect,
+    bench: Bench,
+    cap_mm: float,
+    *,
+    always_more: bool = False,
+    more_first: bool = False,
+) -> list[list[Box]]:
+    """The tiles laid out, on as few parts as it takes; empty when they cannot stand at this cap height.
+
+    `room` ends where the last row's hit areas end. Each tile gets 20 mm each way, its gap included. `more` stands last
+    on each part when there are several (`always_more`: also when there is one).
+    """
+    for count in range(len(boxes), 0, -1):
+        parts = [list(boxes[first : first + count]) for first in range(0, len(boxes), count)]
+        if len(parts) > 1 or always_more:
+            parts = [[more, *part] if more_first else [*part, more] for part in parts]
+        laid = [_lay(part, room, bench, cap_mm) for part in parts]
+        if all(laid):
+            return laid
+    return []
+
+
+def _lay(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
+    """Tiles of one size, or quiet ones smaller at the side when that is the way to hold them all."""
+    return _lay_evenly(boxes, room, bench, cap_mm) or _lay_with_side(boxes, room, bench, cap_mm)
+
+
+def _lay_with_side(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
+    """Quiet tiles stand in a column of their own, in smaller words."""
+    quiet = [box for box in boxes if box.tone is Tone.QUIET]
+    main = [box for box in boxes if box.tone is not Tone.QUIET]
+    if not quiet or len(main) < 2 or room.width < bench.mm(SIDE_LEAST_ROOM_MM):
+        return []
+    column, rest = room.cut_right(bench.mm(SIDE_MM), bench.gap)
+    cells = _cells(column, 1, len(quiet), bench)
+    laid = _lay_evenly(main, rest, bench, cap_mm)
+    places = (Place.ABOVE, Place.BEFORE)
+    side = [
+        bench.fitted(replace(box, rect=cell, role=Role.BUTTON), bench.note_caps(), places)
+        for box, cell in zip(quiet, cells, strict=False)
+    ]
+    if not cells or not laid or not all(bench.fits(box) for box in side):
+        return []
+    return [*laid, *(bench.target(box) for box in side)]
+
+
+def _lay_evenly(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
+    """Rows of equal tiles, fewest rows first, pictures above words where there is height for it; empty: no way."""
+    for rows in range(1, len(boxes) + 1):
+        columns = -(-len(boxes) // rows)
+        if columns * (rows - 1) >= len(boxes):
+            continue
+        for place in (Place.ABOVE, Place.BEFORE):
+            cells = _cells(room, columns, rows, bench)
+            laid = [
+                replace(box, rect=cell, cap_mm=cap_mm, place=place) for box, cell in zip(boxes, cells, strict=False)
+            ]
+            if cells and all(bench.fits(box) for box in laid):
+                return [bench.target(box) for box in laid]
+    return []
+
+
+def _cells(room: Rect, columns: int, rows: int, bench: Bench) -> list[Rect]:
+    """Cells no larger than is calm; empty when they would be smaller than a target."""
+    gap, target = bench.gap, bench.mm(TARGET_MM)
+    height = min(room.height - gap, rows * (bench.mm(TILE_MOST_MM) + gap) - gap)
+    width = min(room.width, columns * (bench.mm(TILE_WIDEST_MM) + gap) - gap)
+    if (height + gap) // rows < target or (width + gap) // columns - gap < target:
+        return []
+    return Rect(room.left, room.top, width, height).grid(columns, rows, gap)

@@ -1,0 +1,133 @@
+"""The idle page: one tip, the day's notice, and the tile in its fixed corner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kiosk.learner import bar as bars
+from kiosk.learner.arrange import TITLE_GAP_MM, Bench, tile_parts
+from kiosk.learner.blocks import option_box
+from kiosk.learner.view import LearnerView
+from kiosk.screen.layout import (
+    NOTE_CAP_MM,
+    Align,
+    Box,
+    Rect,
+    Role,
+    Tone,
+)
+from kiosk.screen.text import line_height
+from kiosk.talk.pages import TipPage
+from kiosk.talk.truths import Sign
+
+PICTURE_MM = 47.0
+PICTURE_TALL_MM = 44.0
+PICTURE_DRAWN_MM = 26.0
+DOT_MM = 2.2
+PAGE_DOT_MM = 1.5
+PAGE_DOT_STEP_MM = 2.9
+
+
+def tip_boxes(view: LearnerView, page: TipPage, bench: Bench) -> list[Box]:
+    """All boxes of the idle page, not yet mirrored."""
+    content, bar = bars.split(bench)
+    talk, beside = bars.tip_bar(bar, page.tile, page.tile_picture, bench)
+    made = [*_title(page.title, content, bench)]
+    below = _below_title(made, content, bench)
+    made += _quiz(page, below, bench) if page.quiz else _tip(page, below, bench)
+    made += _notice(page.note or view.notice, beside, view, bench)
+    return [*made, talk, *corner_dot(page.dot, bench)]
+
+
+def corner_dot(sign: Sign, bench: Bench) -> list[Box]:
+    """How far a silent call has come, for the one who knows where to look."""
+    if sign is Sign.NONE:
+        return []
+    side, edge = bench.mm(DOT_MM), bench.mm(1.2)
+    rect = Rect(bench.display.width_px - edge - side, edge, side, side)
+    return [Box("call-dot", rect, Role.DOT, picture=f"dot-{sign.value}", tone=Tone.QUIET)]
+
+
+def _title(text: str, content: Rect, bench: Bench) -> list[Box]:
+    width = content.width
+    for cap in bench.primary_caps():
+        high = bench.high(text, width, cap, True)
+        if high <= 2 * line_height(bench.mm(cap)) + bench.mm(1):
+            break
+    rect = Rect(content.left, content.top, width, high)
+    return [Box("title", rect, Role.TITLE, text, speech=text, cap_mm=cap, bold=True)]
+
+
+def _below_title(made: Sequence[Box], content: Rect, bench: Bench) -> Rect:
+    top = made[-1].rect.bottom + bench.mm(TITLE_GAP_MM)
+    return Rect(content.left, top, content.width, content.bottom - top)
+
+
+def _tip(page: TipPage, room: Rect, bench: Bench) -> list[Box]:
+    """Picture and words on two grounds of the same shape as the talk's tiles."""
+    room = replace(room, height=room.height - bench.gap)
+    if bars.is_wide(bench):
+        picture, words = room.cut_left(bench.mm(PICTURE_MM), bench.gap)
+    else:
+        picture, words = room.cut_top(bench.mm(PICTURE_TALL_MM), bench.gap)
+    body = Box("body", words, Role.PANEL, page.body, speech=page.body, tone=Tone.PLAIN)
+    beside = bench.fitted(body, bench.primary_caps())
+    alone = bench.fitted(replace(body, rect=room), bench.primary_caps())
+    if not bench.fits(beside) or alone.cap_mm > beside.cap_mm * 1.2:
+        return [alone]
+    return [*_illustration(page.picture, picture, bench), beside]
+
+
+def _illustration(name: str, rect: Rect, bench: Bench) -> list[Box]:
+    side = min(bench.mm(PICTURE_DRAWN_MM), rect.height - bench.mm(6), rect.width)
+    drawn = Rect(rect.left + (rect.width - side) // 2, rect.top + (rect.height - side) // 2, side, side)
+    return [
+        Box("picture-ground", rect, Role.PANEL, tone=Tone.CALM),
+        Box("picture", drawn, Role.PICTURE, picture=name, tone=Tone.CALM),
+    ]
+
+
+def _quiz(page: TipPage, room: Rect, bench: Bench) -> list[Box]:
+    """A question among the tips, its answers as tiles."""
+    words = page.quiz_word or page.body
+    options = [option_box(option) for option in page.quiz_answers]
+    for cap in bench.primary_caps():
+        said = _line("body", words, room.top, room, bench, cap)
+        asked = _line("quiz", page.quiz, said.rect.bottom + bench.mm(TITLE_GAP_MM), room, bench, cap, bold=True)
+        top = asked.rect.bottom + bench.mm(TITLE_GAP_MM)
+        laid = tile_parts(options, options[0], replace(room, top=top, height=room.bottom - top), bench, cap)
+        if len(laid) == 1:
+            return [said, asked, *laid[0]]
+    return _tip(page, room, bench)
+
+
+def _line(id: str, text: str, top: int, room: Rect, bench: Bench, cap: float, *, bold: bool = False) -> Box:
+    rect = Rect(room.left, top, room.width, bench.high(text, room.width, cap, bold))
+    return Box(id, rect, Role.TITLE if bold else Role.TEXT, text, speech=text, cap_mm=cap, bold=bold)
+
+
+def _notice(text: str, rect: Rect, view: LearnerView, bench: Bench) -> list[Box]:
+    """An ordinary line beside the tile, with the dots that show which tip this is."""
+    dots = _dots(view, rect, bench)
+    room = replace(rect, height=rect.height - bench.mm(PAGE_DOT_MM + 2.2)) if dots else rect
+    if not text:
+        return dots
+    box = Box("notice", room, Role.NOTE, text, speech=text, tone=Tone.QUIET, align=Align.START)
+    return [bench.fitted(box, bench.caps(3.6, NOTE_CAP_MM)), *dots]
+
+
+def _dots(view: LearnerView, rect: Rect, bench: Bench) -> list[Box]:
+    side, step = bench.mm(PAGE_DOT_MM), bench.mm(PAGE_DOT_STEP_MM)
+    top = rect.bottom - side - bench.mm(0.6)
+    return [
+        Box(
+            f"tip-{number}",
+            Rect(rect.left + number * step, top, side, side),
+            Role.DOT,
+            picture="dot-full" if number == view.tip else "dot-hollow",
+            tone=Tone.QUIET,
+        )
+        for number in range(view.tips)
+        if (number + 1) * step <= rect.width
+    ]
