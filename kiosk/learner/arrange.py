@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kiosk.screen.fitting import fits
-from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, TARGET_MM, Box, Display, Place, Rect, Tone, reaching
+from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, TARGET_MM, Box, Display, Place, Rect, Role, Tone, reaching
 from kiosk.screen.text import Typesetter
 
 MARGIN_MM = 3.0

@@ -79,13 +79,7 @@ def _together(
         below = _below(words, room, bench)
         if below.height < (bench.mm(TARGET_MM) if options else 0):
             continue
-        laid = (
-            tile_parts(
-                options, last or more, below, bench, cap, always_more=last is not None, more_first=last is not None
-            )
-            if options
-            else [[]]
-        )
+        laid = [[]] if not options else _answers(options, more, last, below, bench, cap)
         if laid and (not best or len(laid) < len(best)):
             best = [[*words, *part] for part in laid]
         if len(best) == 1:
@@ -119,6 +113,15 @@ def _apart(
         return []
     asking = [[*asked, *part] for part in answers]
     return [*told, *asking] if notes_first else [*asking, *told]
+
+
+def _answers(
+    options: Sequence[Box], more: Box, last: Box | None, room: Rect, bench: Bench, cap: float
+) -> list[list[Box]]:
+    """`last` stands among the answers on every part: first when it is the main thing to do, at the end when it only
+    leads on."""
+    first = last is not None and last is not more
+    return tile_parts(options, last or more, room, bench, cap, always_more=last is not None, more_first=first)
 
 
 def _told(
