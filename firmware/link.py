@@ -18,7 +18,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware.errors import BadSettings, ProgrammerError
+from firmware.mailbox import WINDOW_MESSAGES, Mailbox, Outgoing
+from firmware.reconnect import Backoff, Dialect, Version
+from firmware.tls import tls_context
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
@@ -40,24 +42,16 @@ if TYPE_CHECKING:
 PAYLOAD_MAX_BYTES = 64 * 1024
 # Topic and MQTT 5 properties around the payload.
 PACKET_MAX_BYTES = PAYLOAD_MAX_BYTES + 1024
-# How many messages may wait for our acknowledgement before we read no more: what bounds the loop's queue. Two group
-# commits' worth. MQTT's own window does not do it: mosquitto 2.0.11 was seen with 933 in flight of 512 agreed.
-WINDOW_MESSAGES = 1024
 RECEIVE_MAXIMUM = WINDOW_MESSAGES // 2
-# How many publishes may wait for the network: a second of a desk's answers. Past it `publish` says no.
-OUTGOING_MAX_MESSAGES = 1024
 # How many publishes may be without PUBACK, unless the broker asks for fewer.
 IN_FLIGHT_MESSAGES = 512
 # The broker's last word for us when we vanish; a hint only.
 WILL_PAYLOAD = b"gone"
-RECONNECT_MAX_SECONDS = 30.0
-# From the first byte to the broker's yes; a broker that accepts TCP and says nothing is no broker.
+# For the TCP connection and for the TLS handshake, each.
 CONNECT_SECONDS = 10.0
 # paho wants to look at its keepalive about once a second.
 POLL_MS = 1000
 REASON_CHARACTERS = 160
-# X509_V_FLAG_NO_CHECK_TIME (OpenSSL 1.1+, not named in `ssl`): dates are skipped, CA and host name still checked.
-_NO_CHECK_TIME = 0x200000
 _UNSUPPORTED_VERSION = 0x84
 _QOS_AT_LEAST_ONCE = 1
 
@@ -106,47 +100,6 @@ class LinkSettings:
     check_dates: bool = True
 
 
-class Backoff:
-    """1, 2, 4 … 30 s with full jitter, so that two thousand kiosks do not return in step."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._failures = 0
-
-    def next_seconds(self) -> float:
-        ceiling = min(RECONNECT_MAX_SECONDS, 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        return self._random.uniform(0.0, ceiling)
-
-    def reset(self) -> None:
-        self._failures = 0
-
-
-class Dialect:
-    """Which MQTT to speak next: 5, and 3.1.1 to a broker that knows no 5."""
-
-    def __init__(self) -> None:
-        self.version = MQTTProtocolVersion.MQTTv5
-        self._five_refused = False
-
-    def accepted(self) -> None:
-        """Speak 5 again next time, unless this broker has said that it cannot."""
-        self.version = MQTTProtocolVersion.MQTTv311 if self._five_refused else MQTTProtocolVersion.MQTTv5
-
-    def refused(self, *, for_the_version: bool) -> None:
-        """Try the other one: some brokers only hang up when they hear a 5."""
-        spoke_five = self.version is MQTTProtocolVersion.MQTTv5
-        self._five_refused = for_the_version and spoke_five
-        self.version = MQTTProtocolVersion.MQTTv311 if spoke_five else MQTTProtocolVersion.MQTTv5
-
-
-@dataclass(frozen=True, slots=True)
-class _Publish:
-    topic: str
-    payload: bytes
-    retain: bool
-
-
 class _Dropped(Exception):
     """We end this session ourselves; the text says why."""
 
@@ -174,7 +127,7 @@ class Link:
         self._on_event = on_event
         self._backoff, self._dialect = Backoff(random), Dialect()
         self._check_dates = settings.check_dates
-        self._mailbox = _Mailbox()
+        self._mailbox = Mailbox()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -186,7 +139,7 @@ class Link:
         """
         if self._thread is not None:
             raise ProgrammerError("a link is started once")
-        tls_context(self._settings, check_dates=self._check_dates)
+        self._tls()
         self._mailbox.unlock()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._thread.start()
@@ -195,7 +148,7 @@ class Link:
         """Hand over for sending; False when not connected or when too much waits. True promises nothing."""
         if len(payload) > PAYLOAD_MAX_BYTES:
             raise ProgrammerError(f"a payload of {len(payload)} bytes; at most {PAYLOAD_MAX_BYTES} are carried")
-        return self._mailbox.publish(_Publish(topic, payload, retain))
+        return self._mailbox.publish(Outgoing(topic, payload, retain))
 
     def acknowledge(self, token: int) -> None:
         """Tell the broker that this message is durable here. Unknown, repeated and old sessions' tokens do nothing."""
@@ -218,6 +171,7 @@ class Link:
             session = _Session(
                 self._settings,
                 version=self._dialect.version,
+                patience_seconds=self._dialect.patience_seconds,
                 client_id=self._client_id,
                 subscriptions=self._subscriptions,
                 will_topic=self._will_topic,
@@ -232,10 +186,15 @@ class Link:
                 self._rest(session)
         self._mailbox.lock()
 
+    def _tls(self) -> ssl.SSLContext:
+        """Made for each connection, so that renewed certificates are used without a restart."""
+        files = self._settings.ca_file, self._settings.certificate_file, self._settings.key_file
+        return tls_context(*files, check_dates=self._check_dates)
+
     def _attempt(self, session: _Session) -> str:
         """One connection from beginning to end; returns why it ended. Nothing that goes wrong in it ends the thread."""
         try:
-            session.live(tls_context(self._settings, check_dates=self._check_dates))
+            session.live(self._tls())
         except _Untaken as problem:
             return self._fault(session, _one_line(problem))
         except BadSettings as problem:
@@ -270,106 +229,9 @@ class Link:
                 self._backoff.reset()
         elif session.shook_hands:
             self._dialect.refused(for_the_version=session.version_refused)
-            if session.version_refused and self._dialect.version is MQTTProtocolVersion.MQTTv311:
+            if session.version_refused and self._dialect.version is Version.THREE_ONE_ONE:
                 return
         self._stopping.wait(self._backoff.next_seconds())
-
-
-class _Mailbox:
-    """What other threads leave for the network thread, and the bell that wakes it. Empty outside a session."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._open = False
-        self._session_number = 0
-        self._publishes: deque[_Publish] = deque()
-        self._to_acknowledge: deque[int] = deque()
-        self._unacknowledged: set[int] = set()
-        self._bell: tuple[socket.socket, socket.socket] | None = None
-
-    def unlock(self) -> None:
-        """Make the bell."""
-        sleeper, ringer = socket.socketpair()
-        sleeper.setblocking(False)
-        ringer.setblocking(False)
-        self._bell = (sleeper, ringer)
-
-    def lock(self) -> None:
-        """Take the bell away for good."""
-        with self._guard:
-            bell, self._bell = self._bell, None
-        for end in bell or ():
-            end.close()
-
-    def open(self) -> None:
-        """A session is up: publishes are taken from now on."""
-        with self._guard:
-            self._open = True
-
-    def begin(self) -> None:
-        """A new session: older tokens are void."""
-        with self._guard:
-            self._session_number += 1
-
-    def close(self) -> None:
-        """The session is over: what was not sent is forgotten, for the outboxes keep it."""
-        with self._guard:
-            self._open = False
-            self._publishes.clear()
-            self._to_acknowledge.clear()
-            self._unacknowledged.clear()
-
-    def publish(self, message: _Publish) -> bool:
-        with self._guard:
-            if not self._open or len(self._publishes) >= OUTGOING_MAX_MESSAGES:
-                return False
-            self._publishes.append(message)
-            self._ring()
-        return True
-
-    def acknowledge(self, token: int) -> None:
-        session_number, message_id = divmod(token, 1 << 16)
-        with self._guard:
-            if session_number != self._session_number or message_id not in self._unacknowledged:
-                return
-            self._unacknowledged.discard(message_id)
-            self._to_acknowledge.append(message_id)
-            self._ring()
-
-    def received(self, message_id: int) -> int:
-        """Note a message that waits for our acknowledgement; returns its token."""
-        with self._guard:
-            self._unacknowledged.add(message_id)
-            return self._session_number << 16 | message_id
-
-    def is_full(self) -> bool:
-        """Too much waits to be acknowledged: leave the rest in the kernel's and the broker's hands."""
-        return len(self._unacknowledged) >= WINDOW_MESSAGES
-
-    def next_to_acknowledge(self) -> int | None:
-        with self._guard:
-            return self._to_acknowledge.popleft() if self._to_acknowledge else None
-
-    def next_publish(self) -> _Publish | None:
-        with self._guard:
-            return self._publishes.popleft() if self._publishes else None
-
-    def wake(self) -> None:
-        with self._guard:
-            self._ring()
-
-    def sleeper(self) -> socket.socket:
-        """What becomes readable when there is something in the mailbox."""
-        if self._bell is None:
-            raise ProgrammerError("the link was not started")
-        return self._bell[0]
-
-    def _ring(self) -> None:
-        if self._bell is not None:
-            try:
-                self._bell[1].send(b"\0")
-            except BlockingIOError:
-                _log.debug("the bell is ringing already")
 
 
 class _Session:
@@ -379,15 +241,17 @@ class _Session:
         self,
         settings: LinkSettings,
         *,
-        version: MQTTProtocolVersion,
+        version: Version,
+        patience_seconds: float,
         client_id: str,
         subscriptions: Sequence[str],
         will_topic: str | None,
-        mailbox: _Mailbox,
+        mailbox: Mailbox,
         on_event: Callable[[LinkEvent], None],
         stopping: threading.Event,
     ) -> None:
-        self._settings, self.version, self._mailbox = settings, version, mailbox
+        self._settings, self._version, self._mailbox = settings, version, mailbox
+        self._patience_seconds = patience_seconds
         self._subscriptions, self._on_event, self._stopping = subscriptions, on_event, stopping
         self.reason = ""
         self.shook_hands = False
@@ -409,8 +273,8 @@ class _Session:
             _Dropped: we ended it ourselves.
         """
         self._mailbox.begin()
-        ready_by = time.monotonic() + CONNECT_SECONDS
         self._connect(context)
+        ready_by = time.monotonic() + self._patience_seconds
         bell = self._mailbox.sleeper()
         poll = select.poll()
         poll.register(bell, select.POLLIN)
@@ -423,7 +287,7 @@ class _Session:
                 return self._part()
             self._serve(ready.get(line.fileno(), 0) & ~select.POLLOUT != 0 or self._holds_back(line))
             if not self._ready and time.monotonic() > ready_by:
-                raise _Dropped(f"the broker did not take us within {CONNECT_SECONDS:g} s")
+                raise _Dropped(f"the broker did not take us within {self._patience_seconds:g} s")
         return None
 
     def close(self) -> None:
@@ -432,12 +296,12 @@ class _Session:
             self._line.close()
 
     def _make_client(self, client_id: str, will_topic: str | None) -> Client:
-        speaks_five = self.version is MQTTProtocolVersion.MQTTv5
+        speaks_five = self._version is Version.FIVE
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if speaks_five else True,
-            protocol=self.version,
+            protocol=MQTTProtocolVersion(self._version),
             reconnect_on_failure=False,
             manual_ack=True,
         )
@@ -456,7 +320,7 @@ class _Session:
     def _connect(self, context: ssl.SSLContext) -> None:
         self._client.tls_set_context(context)
         host, port, keepalive = self._settings.host, self._settings.port, self._settings.keepalive_seconds
-        if self.version is not MQTTProtocolVersion.MQTTv5:
+        if self._version is not Version.FIVE:
             self._client.connect(host, port, keepalive)
             return
         limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
@@ -537,7 +401,7 @@ class _Session:
     def _become_ready(self) -> None:
         self._ready = True
         self._mailbox.open()
-        _log.info("link connected mqtt=%s", self.version.name)
+        _log.info("link connected mqtt=%s", self._version.name)
         self._offer(Connected())
 
     def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
@@ -567,33 +431,6 @@ class _Session:
     ) -> None:
         who = "the broker ended it" if flags.is_disconnect_packet_from_server else "the line broke"
         self.reason = f"{who}: {_one_line(reason)}"
-
-
-def tls_context(settings: LinkSettings, *, check_dates: bool) -> ssl.SSLContext:
-    """TLS 1.3 with our certificate, trusting the site's authority only, host name checked.
-
-    Raises:
-        BadSettings: a file is missing, unreadable, or not the PEM that it should be.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    if not check_dates:
-        context.verify_flags |= _NO_CHECK_TIME
-    try:
-        context.load_verify_locations(settings.ca_file)
-    except OSError as problem:
-        raise _bad_file(settings.ca_file, problem) from None
-    try:
-        # An encrypted key must fail here rather than ask a terminal for its password.
-        context.load_cert_chain(settings.certificate_file, settings.key_file, password=lambda: b"")
-    except OSError as problem:
-        guilty = settings.key_file if settings.certificate_file.is_file() else settings.certificate_file
-        raise _bad_file(guilty, problem) from None
-    return context
-
-
-def _bad_file(file: Path, problem: OSError) -> BadSettings:
-    return BadSettings(file, "", f"cannot be used for TLS ({_one_line(problem)}); enrol this device again")
 
 
 def _one_line(untrusted: object) -> str:
