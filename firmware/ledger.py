@@ -3,7 +3,8 @@
 Each entry's link covers the link before it, so a changed, removed or re-ordered entry breaks the chain. The chain
 holds digests only. A body lies in its own table, encrypted under its own erase key in a third: erasing one removes key
 and body for good, and the chain still verifies. Appends are one transaction until `commit`, which returns only when
-the disk has them (WAL, synchronous=FULL).
+the disk has them (WAL, synchronous=FULL). A write that fails takes the whole transaction with it: until `commit` has
+said so or `rollback` is called, nothing more is taken, so that nobody calls saved what was lost on the way.
 
 Owns SQLite. Knows nothing of envelopes, kiosks or desks. One process writes one ledger.
 """
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -71,6 +73,7 @@ class Ledger:
         self.length, self.head = self._tail()
         self._committed = (self.length, self.head)
         self._dirty = False
+        self._lost: StoreFault | None = None
 
     def __enter__(self) -> Ledger:
         return self
@@ -96,14 +99,18 @@ class Ledger:
         self._run("INSERT INTO note VALUES (?,?) ON CONFLICT(name) DO UPDATE SET value=excluded.value", (name, value))
 
     def note(self, name: str) -> bytes | None:
-        row = self._read("SELECT value FROM note WHERE name=?", (name,)).fetchone()
+        row = self._first("SELECT value FROM note WHERE name=?", (name,))
         return None if row is None else bytes(row[0])
 
     def commit(self) -> None:
         """Make everything since the last commit durable: one fdatasync, however many entries.
 
-        Raises StoreFull or StoreFault, and then nothing since the last commit is kept.
+        Raises StoreFull or StoreFault, and then nothing since the last commit is kept; also when a write before it
+        had failed already.
         """
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            raise type(lost)(str(lost)) from lost
         if not self._dirty:
             return
         try:
@@ -116,6 +123,7 @@ class Ledger:
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
+        self._lost = None
         if self._dirty:
             self._undo()
 
@@ -141,9 +149,9 @@ class Ledger:
 
         Raises StoreBroken when body, key and digest do not belong together.
         """
-        row = self._read(
+        row = self._first(
             "SELECT body.wrapped, erase_key.key FROM body JOIN erase_key USING (seq) WHERE seq=?", (entry.seq,)
-        ).fetchone()
+        )
         if row is None:
             return None
         try:
@@ -160,19 +168,28 @@ class Ledger:
         self._run("DELETE FROM body WHERE seq=?", (entry.seq,))
         self.append("erased", ref=entry.ref, device=entry.device, body=struct.pack(">Q", entry.seq), at_ms=at_ms)
 
+    @property
+    def dirty(self) -> bool:
+        """Whether something waits for a commit, or was lost and the commit has yet to say so."""
+        return self._dirty or self._lost is not None
+
     def scrub(self) -> None:
         """Move the write-ahead log into the database and empty it, so that no erased page stays in it."""
         self.commit()
-        row = self._read("PRAGMA wal_checkpoint(TRUNCATE)", ()).fetchone()
+        row = self._first("PRAGMA wal_checkpoint(TRUNCATE)")
         if row[0] != 0:
             raise StoreFault(f"{self.path}: the log could not be emptied because another program reads it; stop that")
 
     def verify(self) -> None:
         """Walk the whole chain. Raises StoreBroken naming the first entry that does not fit."""
         link, expected = GENESIS, 1
-        for row in self._read("SELECT seq, kind, ref, device, at_ms, digest, link FROM entry ORDER BY seq", ()):
+        for row in self._read("SELECT seq, kind, ref, device, at_ms, digest, link FROM entry ORDER BY seq"):
             seq, kind, ref, device, at_ms, digest, recorded = row
-            link = _link(link, seq, kind, ref, device, at_ms, digest)
+            try:
+                link = _link(link, seq, kind, ref, device, at_ms, digest)
+            except (struct.error, TypeError, AttributeError, ValueError):
+                # SQLite keeps any type in any column: somebody wrote words where a number stood.
+                link = b""
             if seq != expected or link != recorded:
                 raise StoreBroken(f"{self.path}: entry {expected} does not fit the chain; restore the newest backup")
             expected += 1
@@ -213,20 +230,30 @@ class Ledger:
             raise StoreFault(f"{self.path}: format {version} is not {FORMAT}; update Quietbell on this device")
 
     def _tail(self) -> tuple[int, bytes]:
-        row = self._read("SELECT seq, link FROM entry ORDER BY seq DESC LIMIT 1", ()).fetchone()
-        return (0, GENESIS) if row is None else (int(row[0]), bytes(row[1]))
+        row = self._first("SELECT seq, link FROM entry ORDER BY seq DESC LIMIT 1")
+        if row is None:
+            return 0, GENESIS
+        if not isinstance(row[1], bytes):
+            raise StoreBroken(f"{self.path}: the last entry was changed; restore the newest backup")
+        return int(row[0]), row[1]
 
     def _entries(self, where: str, values: tuple[bytes | str, ...]) -> list[Entry]:
         rows = self._read(f"SELECT seq,kind,ref,device,at_ms,digest,link FROM entry {where}", values)
         return [Entry(*row) for row in rows]
 
-    def _read(self, sql: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+    def _read(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
         try:
-            return self._database.execute(sql, values)
+            # Inside the try as well: a damaged page shows only when the walk comes to it.
+            yield from self._database.execute(sql, values)
         except sqlite3.Error as problem:
             raise _fault(problem, self.path) from problem
 
+    def _first(self, sql: str, values: tuple[object, ...] = ()) -> Any:
+        return next(iter(list(self._read(sql, values))), None)
+
     def _run(self, sql: str, values: tuple[object, ...]) -> None:
+        if self._lost is not None:
+            raise type(self._lost)(str(self._lost)) from self._lost
         try:
             if not self._dirty:
                 self._database.execute("BEGIN IMMEDIATE")
@@ -234,7 +261,8 @@ class Ledger:
             self._database.execute(sql, values)
         except sqlite3.Error as problem:
             self._undo()
-            raise _fault(problem, self.path) from problem
+            self._lost = _fault(problem, self.path)
+            raise self._lost from problem
 
     def _undo(self) -> None:
         # SQLite itself rolls back on a full disk; a second ROLLBACK would be an error.
