@@ -39,11 +39,12 @@ from firmware.messages import (
     encode_into,
 )
 
-# Sizes of the padded plaintexts. The largest alert is 666 bytes, the largest story 2,700; eight receipts are 1,700.
-ALERT_BYTES = 768
-STORY_BYTES = 3072
+# Sizes of the padded plaintexts: each fits the largest that `messages` allows (a test builds them), but for a down
+# envelope with more than three full commands, which `fits_down` finds.
+ALERT_BYTES = 896
+STORY_BYTES = 3328
 DOWN_BYTES = 2560
-NOTE_BYTES = 2560
+NOTE_BYTES = 4608
 
 _TAG_BYTES = 16
 _KEY_BYTES = 32
@@ -311,6 +312,7 @@ def _padded(noun: Struct, size: int) -> bytearray:
     encode_into(noun, buffer)
     length = len(buffer)
     if length + 2 > size:
+        overwrite(buffer)
         raise ProgrammerError(f"{type(noun).__name__} is {length} bytes, more than {size - 2}")
     padded = bytearray(size)
     padded[0:2] = length.to_bytes(2, "big")
