@@ -118,29 +118,35 @@ class Sealer:
         sheet = self._check(pair)
         if _versions(sheet) == _versions(self.sheet):
             return None
-        self._ledger.set_note("desk_sheet", pair.desk_sheet)
-        self._ledger.set_note("route_sheet", pair.route_sheet)
         self._use(sheet)
+        self._ledger.set_note("desk_sheet", encode(sheet.desks))
+        self._ledger.set_note("route_sheet", encode(sheet.routes))
         return sheet
 
     def _use(self, sheet: SealSheet) -> None:
+        # All keys are parsed before anything changes: a sheet with a bad key leaves the old one in use.
+        alert, recovery = Recipient(sheet.desks.desk_key), Recipient(sheet.routes.recovery_key)
+        routes = {entry.name: Recipient(entry.key) for entry in sheet.routes.routes}
         self.sheet = sheet
         self._blanks.clear()
         self.route_missing = False
-        self._alert_to = Recipient(sheet.desks.desk_key)
-        self._recovery_to = Recipient(sheet.routes.recovery_key)
-        self._route_to = {entry.name: Recipient(entry.key) for entry in sheet.routes.routes}
+        self._alert_to, self._recovery_to, self._route_to = alert, recovery, routes
 
     def _kept_or(self, bundled: SealSheet) -> SealSheet:
+        """The newer of each part. What is kept was verified when it came, against the readers of that time: their
+        signatures could not be checked again from the bundle, whose readers may all have left since."""
         desks, routes = self._ledger.note("desk_sheet"), self._ledger.note("route_sheet")
         if desks is None or routes is None:
             return bundled
         try:
-            return self._check(SheetPair(desks, routes))
+            kept = SealSheet(decode(desks, DeskSheet), decode(routes, RouteSheet))
         except Refused as refusal:
-            # The bundle is newer than what the wire brought: this kiosk was provisioned anew.
-            _log.info("kept-sheet-not-used", extra={"reason": refusal.reason})
+            _log.error("kept-sheet-not-used", extra={"reason": refusal.reason})
             return bundled
+        return SealSheet(
+            kept.desks if kept.desks.version > bundled.desks.version else bundled.desks,
+            kept.routes if kept.routes.version > bundled.routes.version else bundled.routes,
+        )
 
     def _check(self, pair: SheetPair) -> SealSheet:
         held = self.sheet
