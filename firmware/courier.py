@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from firmware import envelope
 from firmware.clock import Moment
-from firmware.errors import Refused
+from firmware.errors import Refused, StoreFault
+from firmware.freshness import Freshness
 from firmware.identity import SealSheet, verify
 from firmware.ledger import Ledger
 from firmware.messages import (
@@ -23,7 +24,6 @@ from firmware.messages import (
     Down,
     Draft,
     Duty,
-    DutyState,
     Kind,
     Life,
     Receipt,
@@ -46,8 +46,7 @@ AFTER_BURST_MS = 2000
 WINDOW = 32
 UNANSWERED_AFTER_MS = 2000
 HEARTBEAT_REPEAT_MS = (2000, 4000, 8000, 16000)
-DUTY_FRESH_MS = 60_000
-REMEMBERED_CHALLENGES = 256
+HEARTBEAT_JITTER = 0.25
 LET_GO_EVERY_MS = 5000
 SHEET_BEHIND_MS = 600_000
 
@@ -116,7 +115,7 @@ class Courier:
         now: Moment,
     ) -> None:
         """Takes the newer of `sheet` and the one kept in the ledger, and counts this start (commit afterwards)."""
-        self._me, self._ledger = identity, ledger
+        self._me, self._ledger, self._random = identity, ledger, random
         self._schedule = HeartbeatSchedule(random)
         self._sealer = Sealer(identity, sheet=sheet, ledger=ledger, random_bytes=random_bytes)
         self.outbox = Outbox(ledger, desks=self._sealer.desk_ids(), random=random)
@@ -125,11 +124,12 @@ class Courier:
         self._connected = False
         self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
         self._heartbeat: _Heartbeat | None = None
-        self._challenges: dict[bytes, int] = {}
+        self._place_was_taken = False
+        self._fresh = Freshness()
         self._unanswered: dict[bytes, int] = {}
         self._hold_until_ms = 0
-        self._duties: dict[bytes, tuple[Duty, int]] = {}
         self._let_go_ms = now.monotonic_ms
+        self._scrub_due = False
         self._behind_since_ms: int | None = None
         self._faults: tuple[str, ...] = ()
 
@@ -177,7 +177,7 @@ class Courier:
         """What is due now: reports, repeats, a heartbeat. Also makes blanks ready for the next press."""
         if now.monotonic_ms - self._let_go_ms >= LET_GO_EVERY_MS:
             self._let_go_ms = now.monotonic_ms
-            self.outbox.let_go(now)
+            self._let_go(now)
         self._sealer.refill()
         if not self._connected:
             return []
@@ -214,11 +214,13 @@ class Courier:
             )
         except Refused as refusal:
             return [NotBelieved(refusal.reason)]
-        news: list[News] = []
-        if down.answers and self._challenges.pop(down.answers, None) is not None:
-            news += self._fresh(desk, down, now)
+        self._unanswered.pop(down.answers, None)
+        news = self._freshly(desk, down, now)
         for item in down.items:
-            news += self._believe(desk, item, now) if isinstance(item, Receipt) else [Commanded(desk, item)]
+            if isinstance(item, Receipt):
+                news += self._believe(desk, item, down.route_sheet_version, now)
+            else:
+                news.append(Commanded(desk, item))
         return news
 
     def receive_sheet(self, untrusted: bytes, now: Moment) -> list[News]:
@@ -230,6 +232,8 @@ class Courier:
         if sheet is None:
             return []
         self._behind_since_ms = None
+        desks = self._sealer.desk_ids()
+        self._fresh.keep_only(desks)
         self.outbox.sheet_changed(self._sealer.desk_ids(), now.monotonic_ms)
         return [SheetAdopted(sheet), *(ProgressChanged(report) for report in self.outbox.reports())]
 
@@ -244,19 +248,14 @@ class Courier:
 
     def duty(self, now_ms: int) -> Duty:
         """Whether any desk is attended, by fresh signed words only; unknown after a minute of silence."""
-        fresh = [duty for duty, at_ms in self._duties.values() if now_ms - at_ms < DUTY_FRESH_MS]
-        for state in (DutyState.ON, DutyState.OFF):
-            found = next((duty for duty in fresh if duty.state is state), None)
-            if found is not None:
-                return found
-        return Duty(DutyState.UNKNOWN)
+        return self._fresh.duty(now_ms)
 
     # --- sending ---
 
     def _send_due(self, now: Moment, *, most: int) -> list[News]:
         news: list[News] = []
         for due in self.outbox.due(now.monotonic_ms, most=most):
-            self._challenge(due.report, now)
+            self._challenge_report(due.report, now)
             self._unanswered[due.report] = now.monotonic_ms
             news += [Send(due.envelope), ProgressChanged(due.report)]
         return news
@@ -269,13 +268,18 @@ class Courier:
         return max(0, WINDOW - len(self._unanswered))
 
     def _heartbeat_place(self, now: Moment) -> list[News]:
-        """A heartbeat, or in its place a report that is in no hurry."""
-        due = self.outbox.take_unhurried(now.monotonic_ms)
+        """A heartbeat, or in its place a report that is in no hurry.
+
+        Never two reports in a row: a report was sealed earlier and proves no life now, and a desk calls silence
+        trouble after the time of three places.
+        """
+        due = None if self._place_was_taken else self.outbox.take_unhurried(now.monotonic_ms)
+        self._place_was_taken = due is not None
         if due is None:
             return [self._beat(now)]
         self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
         self._heartbeat = None
-        self._challenge(due.report, now)
+        self._challenge_report(due.report, now)
         return [Send(due.envelope), ProgressChanged(due.report)]
 
     def _beat(self, now: Moment) -> News:
@@ -284,15 +288,31 @@ class Courier:
         alert = self._alert(now, Kind.HEARTBEAT, Urgency.INFORMATION, False, "", "", b"")
         payload = envelope.fill(blank, alert, Story(route="", room=""), self._me.signing)
         beat_id = blank.clear.header.id
-        self._challenge(beat_id, now)
-        self._heartbeat = _Heartbeat(beat_id, payload, 0, now.monotonic_ms + HEARTBEAT_REPEAT_MS[0])
+        self._fresh.challenge(beat_id, now.monotonic_ms)
+        self._heartbeat = _Heartbeat(beat_id, payload, 0, now.monotonic_ms + self._repeat_after_ms(0))
         self._beat_ms = now.monotonic_ms + self._schedule.gap_ms()
         return Send(payload)
 
     def _repeat_heartbeat(self, beat: _Heartbeat, now: Moment) -> News:
         beat.repeats = min(beat.repeats + 1, len(HEARTBEAT_REPEAT_MS) - 1)
-        beat.next_ms = now.monotonic_ms + HEARTBEAT_REPEAT_MS[beat.repeats]
+        beat.next_ms = now.monotonic_ms + self._repeat_after_ms(beat.repeats)
         return Send(beat.payload)
+
+    def _repeat_after_ms(self, repeats: int) -> int:
+        # Jittered as the outbox jitters reports: a broker that drops answers must not tell them apart by the beat.
+        jitter = self._random.uniform(1 - HEARTBEAT_JITTER, 1 + HEARTBEAT_JITTER)
+        return round(HEARTBEAT_REPEAT_MS[repeats] * jitter)
+
+    def _let_go(self, now: Moment) -> None:
+        """Erase what need not stay; a turn later, when that is committed, empty the log it still stands in."""
+        if self._scrub_due and not self._ledger.dirty:
+            try:
+                self._ledger.scrub()
+                self._scrub_due = False
+            except StoreFault as fault:
+                _log.error("not-scrubbed", extra={"what": str(fault)})
+        if self.outbox.let_go(now):
+            self._scrub_due = True
 
     def _alert(
         self, now: Moment, kind: Kind, urgency: Urgency, private: bool, room: str, language: str, about: bytes
@@ -325,19 +345,20 @@ class Courier:
         ]
         return (*more, *self._faults)[:8]
 
-    def _challenge(self, id: bytes, now: Moment) -> None:
-        """An answer naming this id is fresh: nobody could have signed it before."""
-        self._challenges[id] = now.monotonic_ms
-        while len(self._challenges) > REMEMBERED_CHALLENGES:
-            del self._challenges[next(iter(self._challenges))]
+    def _challenge_report(self, report: bytes, now: Moment) -> None:
+        """Only the first sending of a report of this start: an answer to an earlier one may have been held back."""
+        progress = self.outbox.progress(report)
+        if progress is not None and progress.saved_ms and progress.first_sent_ms == now.monotonic_ms:
+            self._fresh.challenge(report, now.monotonic_ms)
 
     # --- believing ---
 
-    def _fresh(self, desk: bytes, down: Down, now: Moment) -> list[News]:
-        self._unanswered.pop(down.answers, None)
+    def _freshly(self, desk: bytes, down: Down, now: Moment) -> list[News]:
+        """What only a fresh word proves: duty, a living desk, the time."""
+        if not self._fresh.prove(desk, down.answers, down.duty, now.monotonic_ms):
+            return []
         if self._heartbeat is not None and self._heartbeat.id == down.answers:
             self._heartbeat = None
-        self._duties[desk] = (down.duty, now.monotonic_ms)
         self.outbox.desk_seen(desk, now.monotonic_ms)
         newer = (
             down.desk_sheet_version > self.sheet.desks.version or down.route_sheet_version > self.sheet.routes.version
@@ -348,9 +369,12 @@ class Courier:
             self._behind_since_ms = now.monotonic_ms
         return [DeskTime(down.desk_ms)]
 
-    def _believe(self, desk: bytes, receipt: Receipt, now: Moment) -> list[News]:
+    def _believe(self, desk: bytes, receipt: Receipt, route_sheet_version: int, now: Moment) -> list[News]:
         if receipt.stage in (Stage.ACKNOWLEDGED, Stage.CLOSED) and not self._reader_signed(receipt):
-            # Not held either: once the sheet that names this reader has come, the desk's repetition is believed.
+            # Not held when a newer sheet may name this reader: then the desk's repetition will be believed. Else it
+            # is held unbelieved, or eight of a leaver's words would stand for ever before everything new.
+            if route_sheet_version <= self.sheet.routes.version:
+                self.outbox.hold(desk, receipt.number)
             return [NotBelieved("reader-not-proved")]
         if self.outbox.believe(desk, receipt, now):
             return [ProgressChanged(receipt.report)]

@@ -31,7 +31,7 @@ _NEVER_MS = math.inf
 # Reports whose bodies were let go are remembered (not their words) so that a screen can still follow them.
 REMEMBERED_REPORTS = 200
 
-# 7.6 kB each: 4,000 fill about 30 MB. The last 400 places are for the button and the touchscreen alone, so that no
+# 8 kB each: 4,000 fill about 32 MB. The last 400 places are for the button and the touchscreen alone, so that no
 # flood from the portal can take a learner's place.
 MAX_REPORTS = 4000
 RESERVED_REPORTS = 400
@@ -66,6 +66,7 @@ class _Kept:
     digest: bytes
     hurry: bool
     saved_ms: int
+    # 0 while nobody knew the time when it was saved; then the first known time counts, so it is only kept longer.
     saved_wall_ms: int
     first_sent_ms: int | None = None
     attempts: int = 0
@@ -95,12 +96,19 @@ class Outbox:
 
     def reload(self) -> None:
         """Read the state back from the disk: at start, and after a commit that failed."""
-        times = {report: (kept.saved_ms, kept.first_sent_ms, kept.attempts) for report, kept in self._kept.items()}
-        self._kept = {}
-        for entry in self._ledger.with_body(_SAVED):
-            self._kept[entry.ref] = kept = _Kept(entry, entry.digest, True, 0, entry.at_ms, 0)
-            if entry.ref in times:
-                kept.saved_ms, kept.first_sent_ms, kept.attempts = times[entry.ref]
+        before, self._kept = self._kept, {}
+        entries = {entry.ref: entry for entry in self._ledger.with_body(_SAVED)}
+        for report, kept in before.items():
+            # Remembered after its body was let go, and let go on the disk as well.
+            if kept.body_gone and report not in entries:
+                self._kept[report] = kept
+        for report, entry in entries.items():
+            self._kept[report] = kept = _Kept(entry, entry.digest, True, 0, entry.at_ms)
+            if report in before:
+                old = before[report]
+                kept.hurry, kept.saved_ms, kept.first_sent_ms = old.hurry, old.saved_ms, old.first_sent_ms
+                kept.attempts = old.attempts
+                kept.next_ms = 0 if kept.hurry or kept.first_sent_ms is not None else _NEVER_MS
             self._replay(kept)
         count = self._ledger.note("reports")
         self.number, self.previous = (0, b"") if count is None else (int.from_bytes(count[:8], "big"), count[8:])
@@ -116,11 +124,12 @@ class Outbox:
         waiting = sum(not kept.body_gone for kept in self._kept.values())
         if waiting >= room:
             raise StoreFull(f"{self._ledger.path}: {waiting} reports are waiting for a desk; mend the link")
-        entry = self._ledger.append(_SAVED, ref=report, device=b"", body=envelope, at_ms=now.wall_ms)
+        wall_ms = now.wall_ms if now.quality is ClockQuality.SYNCED else 0
+        entry = self._ledger.append(_SAVED, ref=report, device=b"", body=envelope, at_ms=wall_ms)
         number = self.number + 1
         self._ledger.set_note("reports", number.to_bytes(8, "big") + entry.digest)
         self.number, self.previous = number, entry.digest
-        kept = _Kept(entry, entry.digest, hurry, now.monotonic_ms, now.wall_ms)
+        kept = _Kept(entry, entry.digest, hurry, now.monotonic_ms, wall_ms)
         # A report without hurry waits for the next heartbeat's place; `take_unhurried` sends it.
         kept.next_ms = now.monotonic_ms if hurry else _NEVER_MS
         self._kept[report] = kept
@@ -131,14 +140,19 @@ class Outbox:
         for report, kept in self._kept.items():
             if len(found) >= most:
                 break
-            if kept.next_ms <= now_ms:
+            if kept.next_ms > now_ms:
+                continue
+            if self._wanted(kept, now_ms):
                 found.extend(self._send(report, kept, now_ms))
+            else:
+                # Every desk that is there has it; one that returns makes it due again (`desk_seen`).
+                kept.next_ms = _NEVER_MS
         return found
 
     def take_unhurried(self, now_ms: int) -> Due | None:
         """A report that may go in the place of this heartbeat, if one waits."""
         for report, kept in self._kept.items():
-            if not kept.hurry and kept.first_sent_ms is None:
+            if self._waits_for_place(kept):
                 return next(iter(self._send(report, kept, now_ms)), None)
         return None
 
@@ -163,7 +177,7 @@ class Outbox:
         self._live[desk] = now_ms
         if away:
             for kept in self._kept.values():
-                if kept.first_sent_ms is not None and self._wanted(kept, now_ms):
+                if not self._waits_for_place(kept) and self._wanted(kept, now_ms):
                     kept.next_ms = min(kept.next_ms, now_ms + RESEND_SECONDS[0] * 1000)
 
     def believe(self, desk: bytes, receipt: Receipt, now: Moment) -> bool:
@@ -172,7 +186,7 @@ class Outbox:
         A receipt for another envelope than the one kept here (a restored card, an old report) counts as held, so that
         the desk stops repeating it, but proves nothing.
         """
-        self._hold_number(desk, receipt.number)
+        self.hold(desk, receipt.number)
         kept = self._kept.get(receipt.report)
         if kept is None or kept.digest != receipt.digest or desk not in self._desks:
             return False
@@ -187,6 +201,19 @@ class Outbox:
             kept.next_ms = now.monotonic_ms + PARKED_SECONDS * 1000
         return True
 
+    def hold(self, desk: bytes, number: int) -> None:
+        """Count a receipt as held, believed or not, so that the desk goes on to the next."""
+        name = f"held {desk.hex()}"
+        value = self._ledger.note(name) or bytes(8)
+        held, *early = struct.unpack(f">{len(value) // 8}Q", value)
+        if number <= held or number in early:
+            return
+        # Receipts can arrive out of order; the ones past a gap wait here (bounded) until the gap is filled.
+        early = sorted([*early, number])[:64]
+        while early and early[0] == held + 1:
+            held = early.pop(0)
+        self._ledger.set_note(name, struct.pack(f">{len(early) + 1}Q", held, *early))
+
     def held(self, desk: bytes) -> int:
         """The last receipt number held from this desk without a gap."""
         value = self._ledger.note(f"held {desk.hex()}")
@@ -200,7 +227,7 @@ class Outbox:
             for stages in kept.by_desk.values():
                 stages.discard(Stage.REFUSED)
             kept.attempts = 0
-            if self._wanted(kept, now_ms):
+            if self._wanted(kept, now_ms) and not self._waits_for_place(kept):
                 kept.next_ms = now_ms
 
     def let_go(self, now: Moment) -> int:
@@ -232,6 +259,10 @@ class Outbox:
             return True
         return any(self._is_live(desk, now_ms) and desk not in stored for desk in self._desks)
 
+    def _waits_for_place(self, kept: _Kept) -> bool:
+        """Whether it is to go in a heartbeat's place and has not yet."""
+        return not kept.hurry and kept.first_sent_ms is None and not kept.body_gone
+
     def _is_live(self, desk: bytes, now_ms: int) -> bool:
         return now_ms - self._live.get(desk, -DESK_LIVE_MS) < DESK_LIVE_MS
 
@@ -248,18 +279,6 @@ class Outbox:
         kept.next_ms = now_ms + round(wait_s * 1000 * self._random.uniform(1 - RESEND_JITTER, 1 + RESEND_JITTER))
         return (Due(report, envelope),)
 
-    def _hold_number(self, desk: bytes, number: int) -> None:
-        name = f"held {desk.hex()}"
-        value = self._ledger.note(name) or bytes(8)
-        held, *early = struct.unpack(f">{len(value) // 8}Q", value)
-        if number <= held or number in early:
-            return
-        # Receipts can arrive out of order; the ones past a gap wait here (bounded) until the gap is filled.
-        early = sorted([*early, number])[:64]
-        while early and early[0] == held + 1:
-            held = early.pop(0)
-        self._ledger.set_note(name, struct.pack(f">{len(early) + 1}Q", held, *early))
-
     def _may_go(self, kept: _Kept, now: Moment) -> bool:
         stored = kept.stored_by()
         if len(stored) >= DESKS_TO_LET_GO:
@@ -268,13 +287,15 @@ class Outbox:
             return False
         if any(Stage.CLOSED in kept.by_desk[desk] for desk in stored):
             return True
-        known = now.quality is ClockQuality.SYNCED
-        return known and now.wall_ms - kept.saved_wall_ms > KEEP_DAYS * _DAY_MS
+        if now.quality is not ClockQuality.SYNCED:
+            return False
+        kept.saved_wall_ms = kept.saved_wall_ms or now.wall_ms
+        return now.wall_ms - kept.saved_wall_ms > KEEP_DAYS * _DAY_MS
 
     def _replay(self, kept: _Kept) -> None:
         for entry in self._ledger.find(kept.entry.ref, _RECEIPT):
             body = self._ledger.body(entry)
-            if body is None or entry.device not in self._desks:
+            if body is None:
                 continue
             try:
                 self._apply(kept, entry.device, decode(body[16:], Receipt))
@@ -283,7 +304,8 @@ class Outbox:
                 continue
 
     def _apply(self, kept: _Kept, desk: bytes, receipt: Receipt) -> None:
-        kept.by_desk.setdefault(desk, set()).add(receipt.stage)
+        if desk in self._desks:
+            kept.by_desk.setdefault(desk, set()).add(receipt.stage)
         if receipt.reader_signature:
             # A reader's own signature stays true even when the desk that carried it is removed.
             kept.by_reader.add(receipt.stage)
