@@ -61,6 +61,13 @@ class BundleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleRefused:
+    """Newer documents are in the bundle but cannot be believed; the old ones stay in force."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     topic: str
     payload: bytes
@@ -74,7 +81,7 @@ class Acknowledge:
     token: int
 
 
-StaffEvent = LinkEvent | Sample | LidSample | Drawn | BundleChanged | PagerNews | ev.DeskEvent
+StaffEvent = LinkEvent | Sample | LidSample | Drawn | BundleChanged | BundleRefused | PagerNews | ev.DeskEvent
 StaffEffect = Publish | Acknowledge | ev.Sound | ev.Light | ev.Beacon | ev.Page | ev.OpenKey
 
 
@@ -168,6 +175,9 @@ class DeskEngine:
             case BundleChanged():
                 self._use_bundle(event, now)
                 return [self._sheet()] if self.connected else []
+            case BundleRefused():
+                detail = f"new bundle files: {event.why}"
+                self.supervisor.raise_trouble(Cause.REPORTED_FAULT, self._me, now.monotonic_ms, detail=detail)
             case PagerTrouble():
                 self.supervisor.raise_trouble(Cause.PAGER, NO_ID, now.monotonic_ms, detail=event.detail)
             case _ if isinstance(event, ev.DeskEvent):

@@ -1,0 +1,373 @@
+"""`quietbell desk`: builds one desk from its bundle, starts its threads and turns its loop.
+
+The only place of this room that opens files, sockets and windows. A store that cannot be opened ends in one plain
+line and a new start by systemd; a fault that comes later ends on the screen as trouble.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import secrets
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import click
+
+from firmware import bundle, device
+from firmware.board import Board, Buzz, load_pins, make_factory
+from firmware.clock import Clock, Moment
+from firmware.documents import open_documents
+from firmware.duty import DutyBook
+from firmware.duty_store import kept_word
+from firmware.errors import BadSettings, QuietbellError, StaffError, TechnicianError
+from firmware.inbox import Inbox
+from firmware.ledger import Ledger
+from firmware.link import Link
+from firmware.loop import Loop
+from firmware.memory import forbid_dumps
+from firmware.messages import ClockQuality, Duty
+from firmware.presence import HeartbeatSchedule, Supervisor
+from firmware.readers import Keyring
+from firmware.reception import Reception
+from firmware.rehearsal_port import Asked, open_port
+from firmware.sealer import sheet_payload
+from firmware.settings import DeviceKind, DeviceSettings, Root, find_root, load_device
+from firmware.topics import Topics, id_text
+from firmware.watchdog import Watchdog
+from kiosk.screen.layout import Display
+from kiosk.screen.paint import Painter
+from kiosk.screen.pictures import Pictures
+from kiosk.screen.text import Typesetter
+from kiosk.screen.window import Closed, KeyPressed, KeyReleased, Window, WindowEvent, WindowFault, WindowSettings
+from kiosk.staff import events as ev
+from kiosk.staff.ceremony import READERS_FILE
+from kiosk.staff.desk import Desk
+from kiosk.staff.engine import (
+    Acknowledge,
+    BundleChanged,
+    BundleRefused,
+    DeskEngine,
+    Publish,
+    StaffEffect,
+    StaffEvent,
+    watched,
+)
+from kiosk.staff.pager import Pager
+from kiosk.staff.pager_settings import ladders_of, load_targets, paged_roles
+from kiosk.staff.screen import StaffScreen
+
+_log = logging.getLogger("quietbell.desk")
+
+STORE_NAME = "desk.db"
+# How often a newer register or sheet in the bundle folder is looked for.
+BUNDLE_LOOKED_EVERY_MS = 2000
+# In a rehearsal this key is the desk's big button; the space bar belongs to passphrases.
+BUTTON_KEY = "f1"
+_BUZZES = {
+    ev.Pattern.DANGER: Buzz.DANGER,
+    ev.Pattern.RAISED_AGAIN: Buzz.AGAIN,
+    ev.Pattern.TROUBLE: Buzz.TROUBLE,
+}
+_WATCHED_FILES = (bundle.DESK_SHEET, bundle.ROUTE_SHEET, bundle.DEVICE_REGISTER, bundle.READER_REGISTER)
+
+
+@click.command()
+@click.option("--root", type=click.Path(path_type=Path), help="Where this unit's bundle and store are.")
+def desk(root: Path | None) -> None:
+    """Run this unit as the desk in the staff office."""
+    DeskApp(find_root(root, os.environ)).run()
+
+
+class DeskApp:
+    """One running desk."""
+
+    def __init__(self, root: Root) -> None:
+        forbid_dumps()
+        self._root = root
+        self._settings = load_device(root)
+        device.expect_kind(self._settings, DeviceKind.DESK, root)
+        self._profile = device.load_profile(root)
+        root.store.mkdir(parents=True, exist_ok=True)
+        root.run.mkdir(parents=True, exist_ok=True)
+        self._ledger = Ledger(root.store / STORE_NAME, random_bytes=secrets.token_bytes)
+        self._ledger.verify()
+        self._clock = Clock(floor_ms=0)
+        now = self._clock.now()
+        self._stamps = _stamps(root)
+        self._stamps_ms = now.monotonic_ms
+        self._duty = DutyBook(
+            hours=self._profile.duty_at, time_words=self._profile.clock_words, word=kept_word(self._ledger)
+        )
+        self._engine = self._build_engine(now)
+        self._ledger.commit()
+        self._screen, self._window = _build_screen(self._settings, self._clock)
+        self._asked: SimpleQueue[Asked] = SimpleQueue()
+        self._unanswered: list[Asked] = []
+        self._changed = True
+        self._watchdog = Watchdog(os.environ)
+        self._loop: Loop[StaffEvent, StaffEffect] = Loop(
+            core=self._engine,
+            perform=self._perform,
+            paint=self._paint,
+            pump=self._pump,
+            clock=self._clock,
+            heartbeat=self._watchdog.feed,
+        )
+        factory = make_factory(self._settings.board, rehearsal=self._settings.rehearsal, run=root.run)
+        self._board = Board(load_pins("desk"), factory, enqueue=self._loop.post)
+        self._pager = Pager(load_targets(root), on_news=self._loop.post)
+        self._link = self._build_link(now)
+
+    def run(self) -> None:
+        """Until SIGTERM, SIGINT or the closed window of a rehearsal."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._loop.stop())
+        try:
+            self._window.open()
+        except WindowFault as fault:
+            raise TechnicianError(f"{fault}: check the panel and the groups video and input") from fault
+        port = None
+        if self._settings.rehearsal:
+            port = open_port(self._root.run, rehearsal=True, post=self._asked.put)
+        try:
+            self._board.start()
+            self._pager.start()
+            for trouble in self._pager.missing(paged_roles(self._profile)):
+                self._loop.post(trouble)
+            self._link.start()
+            self._loop.run()
+        finally:
+            self._link.stop()
+            self._pager.stop()
+            self._board.close()
+            self._window.close()
+            if port is not None:
+                port.stop()
+            self._ledger.close()
+
+    # --- building ---
+
+    def _build_engine(self, now: Moment) -> DeskEngine:
+        identity = device.load_desk(self._root, self._settings)
+        loaded = _load_bundle(self._root)
+        inbox = Inbox(self._ledger, desk=identity.desk)
+        kept = {entry.id: inbox.life(entry.id) for entry in loaded.register.devices}
+        supervisor = Supervisor(
+            watched(loaded.register, identity.desk),
+            started_ms=now.monotonic_ms,
+            lives={each: last.life for each, last in kept.items() if last is not None},
+        )
+        chance = random.SystemRandom()
+        reception = Reception(
+            identity,
+            register=loaded.register,
+            sheet_versions=loaded.sheet_versions,
+            ledger=self._ledger,
+            supervisor=supervisor,
+            duty=self._duty_at,
+            schedule=HeartbeatSchedule(chance),
+            decoy_gap_ms=lambda mean_ms: chance.expovariate(1.0 / mean_ms),
+            random_bytes=secrets.token_bytes,
+            now=now,
+        )
+        mind = Desk(
+            desk=identity.desk,
+            envelopes=reception.inbox.envelope,
+            time_words=self._profile.clock_words,
+            ladders=ladders_of(self._profile),
+        )
+        return DeskEngine(
+            site=identity.site,
+            desk_id=identity.desk,
+            desk=mind,
+            reception=reception,
+            supervisor=supervisor,
+            duty=self._duty,
+            ledger=self._ledger,
+            bundle=loaded,
+            now=now,
+        )
+
+    def _build_link(self, now: Moment) -> Link:
+        topics = Topics(self._settings.site)
+        known = now.quality is ClockQuality.SYNCED
+        return Link(
+            device.link_settings(self._root, self._settings, check_dates=known),
+            client_id=id_text(self._settings.id),
+            subscriptions=topics.desk_subscriptions(self._settings.id),
+            will_topic=topics.presence(self._settings.id),
+            on_event=self._loop.post,
+            random=random.SystemRandom(),
+        )
+
+    def _duty_at(self, now: Moment) -> Duty:
+        return self._duty.at(now.wall_ms)
+
+    # --- the loop's edges ---
+
+    def _perform(self, effects: Sequence[StaffEffect], now: Moment) -> None:
+        self._changed = True
+        for effect in effects:
+            match effect:
+                case Publish():
+                    if not self._link.publish(effect.topic, effect.payload, retain=effect.retain):
+                        _log.info("publish-put-off")
+                case Acknowledge():
+                    self._link.acknowledge(effect.token)
+                case ev.Sound():
+                    self._board.buzz(_BUZZES[effect.pattern])
+                case ev.Light():
+                    self._board.light(effect.on)
+                case ev.Beacon():
+                    self._board.beacon(effect.on)
+                    if not effect.on:
+                        self._board.hush()
+                case ev.Page():
+                    self._pager.page(effect)
+                case ev.OpenKey():
+                    threading.Thread(target=self._open_key, args=(effect,), name="key-ring", daemon=True).start()
+
+    def _open_key(self, wanted: ev.OpenKey) -> None:
+        """On its own thread: Argon2 takes a moment and the desk must go on ringing meanwhile."""
+        try:
+            ring = Keyring(open_documents(self._root.store / READERS_FILE))
+            answer: StaffEvent = ev.Unlocked(ring.unlock(wanted.reader, wanted.passphrase.decode()))
+        except StaffError as problem:
+            answer = ev.UnlockFailed(wanted.reader, str(problem))
+        except QuietbellError as problem:
+            _log.exception("key-ring-failed")
+            answer = ev.UnlockFailed(wanted.reader, f"The key cannot be read: {problem}")
+        finally:
+            wanted.passphrase[:] = bytes(len(wanted.passphrase))
+        self._loop.post(answer)
+
+    def _pump(self) -> list[StaffEvent]:
+        happened = self._window.pump()
+        for event in happened:
+            self._keyboard(event)
+        return [*self._screen.events(happened), *self._rehearse(), *self._newer_bundle()]
+
+    def _keyboard(self, event: WindowEvent) -> None:
+        if not self._settings.rehearsal:
+            return
+        if isinstance(event, KeyPressed | KeyReleased) and event.name == BUTTON_KEY:
+            self._board.mock_press(isinstance(event, KeyPressed))
+        elif isinstance(event, Closed):
+            self._loop.stop()
+
+    def _newer_bundle(self) -> list[StaffEvent]:
+        """The technician (a kiosk more, a desk less) or the readers have written newer documents."""
+        now_ms = self._clock.now().monotonic_ms
+        if now_ms - self._stamps_ms < BUNDLE_LOOKED_EVERY_MS:
+            return []
+        self._stamps_ms = now_ms
+        stamps = _stamps(self._root)
+        if stamps == self._stamps:
+            return []
+        self._stamps = stamps
+        try:
+            return [_load_bundle(self._root)]
+        except BadSettings as problem:
+            # The old documents stay in force; the next change is looked at again.
+            _log.exception("bundle-not-taken")
+            return [BundleRefused(type(problem).__name__)]
+
+    def _paint(self, now: Moment) -> None:
+        drawn = self._screen.paint(self._engine.desk, now, changed=self._changed)
+        self._changed = False
+        if drawn is not None and drawn.visible:
+            self._loop.post(drawn)
+        for asked in self._unanswered:
+            asked.answer(**self._state(asked))
+        self._unanswered.clear()
+
+    # --- rehearsal ---
+
+    def _rehearse(self) -> list[StaffEvent]:
+        """What a rehearsal asks for; each is answered with the state after this turn's paint."""
+        wanted: list[StaffEvent] = []
+        while True:
+            try:
+                asked = self._asked.get_nowait()
+            except Empty:
+                return wanted
+            self._unanswered.append(asked)
+            match asked.do:
+                case "press" | "release":
+                    self._board.mock_press(asked.do == "press")
+                case "touch":
+                    wanted += self._screen.touch(asked.word("box"))
+                case "type":
+                    wanted.append(ev.Typed(asked.word("text")))
+                case "enter":
+                    wanted.append(ev.KeyPressed(ev.NamedKey.ENTER))
+                case "stop":
+                    self._loop.stop()
+
+    def _state(self, asked: Asked) -> dict[str, object]:
+        """What a person in front of this desk could see, hear and touch."""
+        if asked.do == "snapshot":
+            Path(asked.word("path")).write_bytes(self._screen.snapshot())
+        lines = self._engine.desk.alerts.lines()
+        return {
+            "scene": self._screen.scene_name,
+            "boxes": [box.id for box in self._screen.boxes if box.hit is not None],
+            "texts": [box.text for box in self._screen.boxes if box.text],
+            "connected": self._engine.connected,
+            "lines": [_line(line.report, line.reports, line.state.stage.value, line.room) for line in lines],
+            "troubles": [line.sentence for line in self._engine.supervisor.lines()],
+            "beacon": self._board.lit("beacon"),
+            "light": self._board.lit("light"),
+        }
+
+
+def _line(report: bytes, reports: Sequence[bytes], stage: str, room: str) -> dict[str, object]:
+    return {"id": report.hex(), "reports": [each.hex() for each in reports], "stage": stage, "room": room}
+
+
+def _load_bundle(root: Root) -> BundleChanged:
+    """The documents in force. Without readers there is no sheet yet, and kiosks have nothing to seal to."""
+    issuer = device.load_issuer(root)
+    register = device.load_device_register(root)
+    readers = device.load_reader_register(root)
+    if readers is None:
+        mend = "is missing: make two readers first (quietbell reader new)"
+        raise BadSettings(root.public / bundle.READER_REGISTER, "", mend)
+    sheet = device.load_sheet(root)
+    payload = sheet_payload(
+        (root.public / bundle.DESK_SHEET).read_bytes(), (root.public / bundle.ROUTE_SHEET).read_bytes()
+    )
+    _log.info("bundle", extra={"issuer": issuer.hex()[:8]})
+    return BundleChanged(register, readers, (sheet.desks.version, sheet.routes.version), payload)
+
+
+def _stamps(root: Root) -> tuple[tuple[int, int], ...]:
+    """What changes when one of the documents does."""
+    paths = [root.public / name for name in _WATCHED_FILES]
+    found = [path.stat() if path.exists() else None for path in paths]
+    return tuple((stat.st_mtime_ns, stat.st_ino) if stat is not None else (0, 0) for stat in found)
+
+
+def _build_screen(settings: DeviceSettings, clock: Clock) -> tuple[StaffScreen, Window]:
+    panel = settings.screen
+    display = Display(
+        panel.width_px, panel.height_px, panel.width_mm, text_scale=panel.text_scale, theme=panel.theme.value
+    )
+    typesetter = Typesetter()
+    window = Window(
+        WindowSettings(
+            f"Quietbell desk: {settings.room}",
+            rotation=panel.rotation,
+            rehearsal=settings.rehearsal,
+            keyboard=True,
+        ),
+        display,
+        lambda: clock.now().monotonic_ms,
+    )
+    painter = Painter(display, typesetter, Pictures())
+    return StaffScreen(window=window, display=display, typesetter=typesetter, painter=painter), window
