@@ -60,11 +60,11 @@ class Words:
 # `passing` causes are things that happened: they stay listed until somebody says "seen". The others are states:
 # they go when the state goes and cannot be waved away.
 WORDS: dict[Cause, Words] = {
-    Cause.SILENT: Words("is silent", "silent", "Check its power and network. Until then a press there may not arrive."),
+    Cause.SILENT: Words("is silent", "silent", "Check power and network. Until then a press there may not arrive."),
     Cause.NEVER_SEEN: Words(
         "has not been heard since this desk started",
         "not heard since this desk started",
-        "Check its power and network. Until then a press there may not arrive.",
+        "Check power and network. Until then a press there may not arrive.",
     ),
     Cause.SITE_BLIND: Words(
         "No kiosk can be heard",

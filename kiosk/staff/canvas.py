@@ -65,9 +65,22 @@ class Canvas:
     def mm(self, millimetres: float) -> int:
         return self.display.mm(millimetres)
 
+    def cap(self, cap_mm: float) -> float:
+        """A cap height as it is set on this panel: larger on a monitor, which stands farther away."""
+        return cap_mm * self.display.text_scale * (1.4 if self.tall else 1.0)
+
+    def one_line(self, text: str, width: int, cap_mm: float) -> str:
+        """Cut short what does not fit on one line."""
+        if self.typesetter.width(text, self.mm(cap_mm)) <= width:
+            return text
+        cap_px, most = self.mm(cap_mm), len(text)
+        while most and self.typesetter.width(_shortened(text, most), cap_px) > width:
+            most -= 1
+        return _shortened(text, most)
+
     def put(self, box: Box, cap_mm: float, *, least_mm: float = NOTE_CAP_MM) -> Box:
         """Add a box with its words as large as asked and as its room allows."""
-        cap = cap_mm * self.display.text_scale * (1.4 if self.tall else 1.0)
+        cap = self.cap(cap_mm)
         fitted = replace(box, cap_mm=cap)
         while cap > least_mm and not fits(fitted, self.display, self.typesetter):
             cap = max(least_mm, cap - CAP_STEP_MM)
@@ -123,7 +136,7 @@ class Canvas:
                 hit=hit if enabled else None,
                 speech=text.replace("\n", ", "),
                 picture=picture,
-                tone=tone,
+                tone=tone if enabled else Tone.QUIET,
                 enabled=enabled,
                 chosen=chosen,
                 place=place,
@@ -136,12 +149,14 @@ class Canvas:
     def bar(self, top: Top, title: str = "") -> Rect:
         """The line at the top; returns the room below it."""
         bar, rest = self.page.cut_top(self.mm(BAR_MM * (1.3 if self.tall else 1.0)), self.gap)
-        time, middle = bar.cut_left(self.mm(24 if self.tall else 18), self.gap)
+        time, middle = bar.cut_left(self.mm(34 if self.tall else 20), self.gap)
         self.text("time", time, top.time, 5.2, bold=True)
-        if top.danger:
-            self.put(Box("danger", middle, Role.FIELD, top.danger, tone=Tone.URGENT, bold=True), 4.4)
-        elif top.notice:
+        if top.notice:
             self.put(Box("notice", middle, Role.FIELD, top.notice, tone=Tone.PRIMARY), 3.6)
+        elif top.danger:
+            danger, words = middle.cut_right(middle.width * 52 // 100, self.gap)
+            self.put(Box("danger", danger, Role.FIELD, top.danger, tone=Tone.URGENT, bold=True), 4.4)
+            self.text("title", words, title, 4.6, bold=True, role=Role.TITLE)
         else:
             self._bar_words(middle, top, title)
         return rest
@@ -152,12 +167,14 @@ class Canvas:
         return above, below
 
     def _bar_words(self, room: Rect, top: Top, title: str) -> None:
-        who, words = room.cut_right(self.mm(72 if self.tall else 44), self.gap)
+        reader = f"Signed in: {top.reader}" if top.reader else "Locked"
+        needs = self.typesetter.width(reader, self.mm(self.cap(3.6))) + 1
+        who, words = room.cut_right(min(needs, room.width * 4 // 10), self.gap)
         if title:
             self.text("title", words, title, 4.6, bold=True, role=Role.TITLE)
         else:
             self.text("duty", words, duty_words(top.duty), 4.0)
-        self.text("who", who, f"Signed in: {top.reader}" if top.reader else "Locked", 3.6)
+        self.text("who", who, reader, 3.6)
 
     def _cut_short(self, box: Box) -> Box:
         """Words of unbounded length at the least size: as many as fit, and "…"."""

@@ -183,7 +183,7 @@ class CaseBook:
         wish = Proposal(report, self.state(report).generation, reader, outcome, reason.strip()[:REASON_CHARACTERS])
         if serious:
             self._proposals[report] = wish
-            raise NeedsAnotherReader("Kept. Another reader has to confirm this before the case is closed.")
+            raise NeedsAnotherReader("Kept. Another reader has to confirm before it closes.")
         return wish
 
     def confirm(self, report: bytes, *, reader: bytes) -> Proposal:

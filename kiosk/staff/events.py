@@ -122,10 +122,10 @@ class Unlocked:
 
 @dataclass(frozen=True, slots=True)
 class UnlockFailed:
-    """The key ring did not. `sentence` is for the screen."""
+    """The key ring did not. `sentence` is for the screen: short, one line."""
 
     reader: bytes
-    sentence: str
+    sentence: str = "That is not it. Check each word and try again."
 
 
 @dataclass(frozen=True, slots=True)

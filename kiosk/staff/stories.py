@@ -38,11 +38,11 @@ class StoryView:
 
 
 _LABELS = (
-    ("danger", "In danger now?"),
-    ("adult_here", "About an adult here?"),
-    ("about_head", "About the head?"),
+    ("danger", "In danger now"),
+    ("adult_here", "About an adult here"),
+    ("about_head", "About the head"),
     ("who", "Who needs help"),
-    ("pace", "Talk to them today?"),
+    ("pace", "Talk today"),
     ("staff_choice", "Wants to talk to"),
     ("meet", "Where to meet"),
     ("reporter", "Reported by"),

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kiosk.screen import keyboard
 from kiosk.screen.keyboard import KeyboardWords
 from kiosk.screen.layout import Align, Box, Rect, Role, Tone
-from kiosk.screen.text import pitch
+from kiosk.screen.text import line_height, pitch
 from kiosk.staff.canvas import Canvas, age_words
-from kiosk.staff.cases import OUTCOME_WORDS, Outcome
+from kiosk.staff.cases import OUTCOME_WORDS, Outcome, Proposal
 from kiosk.staff.scenes import Closing, Row, StoryPage
 from kiosk.staff.stories import StoryView
 from kiosk.staff.view_home import TONES, state_words
 
 WORDS_CAP_MM = 4.8
+FACTS_CAP_MM = 3.6
+FACTS_PERCENT = 56
+TITLE_MM = 11.0
 
 
 def story(canvas: Canvas, scene: StoryPage) -> None:
     """Facts and guidance first; their own words on the next pages, large."""
     above, below = canvas.foot(canvas.bar(scene.top, heading(scene.row)))
-    pages = _pages(canvas, above, scene)
-    page = scene.page % pages
     if scene.view is None:
         _not_for_you(canvas, above)
-    elif scene.proposal is not None and page == 0:
-        _proposal(canvas, above, scene)
-    elif page == (1 if scene.proposal is not None else 0):
-        _facts(canvas, above, scene.view, scene.row)
+        _story_buttons(canvas, below, scene, 1, 0)
+        return
+    facts = _in_pieces(canvas, _fact_room(canvas, above), _fact_lines(scene.view, scene.row), FACTS_CAP_MM)
+    words = _in_pieces(canvas, _ground(canvas, above), scene.view.words, WORDS_CAP_MM)
+    pages = [*facts[1:], *words]
+    before = 1 if scene.proposal is None else 2
+    page = scene.page % (before + len(pages))
+    if scene.proposal is not None and page == 0:
+        _proposal(canvas, above, scene.proposal, scene)
+    elif page == before - 1:
+        _facts(canvas, above, scene.view, scene.row, facts[0])
     else:
-        _words(canvas, above, scene.view, page - (2 if scene.proposal is not None else 1))
-    _story_buttons(canvas, below, scene, pages, page)
+        canvas.panel("words-ground", above, Tone.PLAIN)
+        canvas.text("words", _ground(canvas, above), pages[page - before], WORDS_CAP_MM)
+    _story_buttons(canvas, below, scene, before + len(pages), page)
 
 
 def closing(canvas: Canvas, scene: Closing) -> None:
@@ -46,38 +57,34 @@ def heading(row: Row) -> str:
     return f"{row.line.room} · {row.line.words.capitalize()} · {age_words(row.age_ms)}"
 
 
-def _facts(canvas: Canvas, room: Rect, view: StoryView, row: Row) -> None:
-    left, right = room.cut_left(room.width * 56 // 100, canvas.gap)
-    title, rest = left.cut_top(canvas.mm(16 if canvas.tall else 11), canvas.gap)
+def _facts(canvas: Canvas, room: Rect, view: StoryView, row: Row, facts: str) -> None:
+    left, right = room.cut_left(room.width * FACTS_PERCENT // 100, canvas.gap)
+    title, _ = left.cut_top(canvas.mm(TITLE_MM * 1.5 if canvas.tall else TITLE_MM), canvas.gap)
     canvas.text("category", title, view.category_words, 5.4, bold=True, role=Role.TITLE)
+    canvas.text("facts", _fact_room(canvas, room), facts, FACTS_CAP_MM)
+    canvas.put(Box("guidance", right, Role.FIELD, "\n".join(view.guidance), tone=TONES[row.line.urgency]), 4.2)
+
+
+def _fact_room(canvas: Canvas, room: Rect) -> Rect:
+    left, _ = room.cut_left(room.width * FACTS_PERCENT // 100, canvas.gap)
+    return left.cut_top(canvas.mm(TITLE_MM * 1.5 if canvas.tall else TITLE_MM), canvas.gap)[1]
+
+
+def _fact_lines(view: StoryView, row: Row) -> list[str]:
     lines = [f"{fact.label}: {fact.value}" for fact in view.facts] + [f"Now: {state_words(row)}"]
-    if view.unopened:
-        lines.append(f"{view.unopened} more for other readers")
-    canvas.text("facts", rest, "\n".join(lines), 4.4)
-    tone = TONES[row.line.urgency]
-    canvas.put(Box("guidance", right, Role.FIELD, "\n".join(view.guidance), tone=tone), 4.2)
+    return ["\n".join([*lines, f"{view.unopened} more for other readers"] if view.unopened else lines)]
 
 
-def _words(canvas: Canvas, room: Rect, view: StoryView, number: int) -> None:
-    panel = canvas.panel("words-ground", room, Tone.PLAIN)
-    inner = panel.rect.inset(canvas.mm(2.5))
-    chunk = _chunks(canvas, room, view)[number]
-    canvas.text("words", inner, chunk, WORDS_CAP_MM, align=Align.START)
+def _ground(canvas: Canvas, room: Rect) -> Rect:
+    return room.inset(canvas.mm(2.5))
 
 
-def _chunks(canvas: Canvas, room: Rect, view: StoryView) -> list[str]:
-    """The learner's words in pieces that fit a page at a size that is read from a metre."""
-    inner = room.inset(canvas.mm(2.5))
-    cap_px = canvas.mm(WORDS_CAP_MM * canvas.display.text_scale * (1.4 if canvas.tall else 1.0))
-    lines = [line for words in view.words for line in (*canvas.typesetter.wrap(words, inner.width, cap_px), "")][:-1]
-    per_page = max(1, inner.height // pitch(cap_px))
+def _in_pieces(canvas: Canvas, room: Rect, texts: Sequence[str], cap_mm: float) -> list[str]:
+    """Text in pieces that fit the room at this size, so that no word of a case is ever cut off."""
+    cap_px = canvas.mm(canvas.cap(cap_mm))
+    lines = [line for text in texts for line in (*canvas.typesetter.wrap(text, room.width, cap_px), "")][:-1]
+    per_page = max(1, (room.height - line_height(cap_px)) // pitch(cap_px) + 1)
     return ["\n".join(lines[start : start + per_page]).strip("\n") for start in range(0, len(lines), per_page)]
-
-
-def _pages(canvas: Canvas, room: Rect, scene: StoryPage) -> int:
-    if scene.view is None:
-        return 1
-    return 1 + (scene.proposal is not None) + len(_chunks(canvas, room, scene.view))
 
 
 def _not_for_you(canvas: Canvas, room: Rect) -> None:
@@ -87,23 +94,21 @@ def _not_for_you(canvas: Canvas, room: Rect) -> None:
     canvas.text("shut-why", second, words, 4.8, align=Align.CENTRE)
 
 
-def _proposal(canvas: Canvas, room: Rect, scene: StoryPage) -> None:
-    assert scene.proposal is not None
+def _proposal(canvas: Canvas, room: Rect, proposal: Proposal, scene: StoryPage) -> None:
     panel = canvas.panel("proposal-ground", room, Tone.CALM)
     inner = panel.rect.inset(canvas.mm(2.0))
     title, rest = inner.cut_top(canvas.mm(16 if canvas.tall else 10), canvas.gap)
     who = "You want" if scene.own_proposal else f"{scene.proposer} wants"
-    words = f"{who} to close this: {OUTCOME_WORDS[scene.proposal.outcome]}"
+    words = f"{who} to close this: {OUTCOME_WORDS[proposal.outcome]}"
     canvas.text("proposal", title, words, 5.0, bold=True, tone=Tone.CALM, role=Role.TITLE)
-    canvas.text("proposal-reason", rest, scene.proposal.reason, 4.6, tone=Tone.CALM)
+    canvas.text("proposal-reason", rest, proposal.reason, 4.6, tone=Tone.CALM)
 
 
 def _story_buttons(canvas: Canvas, rect: Rect, scene: StoryPage, pages: int, page: int) -> None:
     state = scene.row.line.state
     choices = [("home", "Back", "back", Tone.QUIET, True)]
     if pages > 1:
-        text = "Their words" if page + 1 < pages and page == pages - 2 else "Next page"
-        choices.append(("next", f"{text} {page + 1}/{pages}", "more", Tone.QUIET, True))
+        choices.append(("next", f"More {page + 1}/{pages}", "more", Tone.QUIET, True))
     if not state.answered or scene.row.raised_again:
         choices.append(("going", "I'm going", "send", Tone.PRIMARY, True))
     if not state.with_them:

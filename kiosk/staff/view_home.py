@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from firmware.messages import NO_ID, Stage, Urgency
+from kiosk.screen.fitting import PADDING_MM
 from kiosk.screen.layout import Align, Place, Rect, Role, Tone
+from kiosk.screen.text import line_height
 from kiosk.staff.canvas import Canvas, age_words, duty_words
 from kiosk.staff.scenes import Alerts, Foot, Quiet, Row
 from kiosk.staff.stories import GO_QUIETLY
@@ -13,14 +15,13 @@ TONES = {Urgency.NOW: Tone.URGENT, Urgency.TODAY: Tone.CALM, Urgency.INFORMATION
 
 def quiet(canvas: Canvas, scene: Quiet) -> None:
     """Nothing waits: the time, who is here, and whether every kiosk is heard."""
-    above, below = canvas.foot(canvas.bar(scene.top))
-    rows = above.rows(6)
-    first = Rect(above.left, rows[0].top, above.width, rows[2].bottom - rows[0].top)
-    canvas.text("calm", first, "Nothing is waiting.", 10.0, bold=True, align=Align.CENTRE, role=Role.TITLE)
-    canvas.text("calm-duty", rows[3], duty_words(scene.top.duty), 5.0, align=Align.CENTRE)
-    canvas.text("calm-kiosks", rows[4], _kiosk_words(scene.kiosks_heard, scene.kiosks), 5.0, align=Align.CENTRE)
+    above, below = canvas.foot(canvas.bar(scene.top, "Quietbell"))
+    title, duty, kiosks, trouble = _stacked(canvas, above, (9.0, 5.0, 5.0, 3.8 if scene.first_trouble else 0.0))
+    canvas.text("calm", title, "Nothing is waiting.", 9.0, bold=True, align=Align.CENTRE, role=Role.TITLE)
+    canvas.text("calm-duty", duty, duty_words(scene.top.duty), 5.0, align=Align.CENTRE)
+    canvas.text("calm-kiosks", kiosks, _kiosk_words(scene.kiosks_heard, scene.kiosks), 5.0, align=Align.CENTRE)
     if scene.first_trouble:
-        canvas.text("calm-trouble", rows[5], scene.first_trouble, 3.8, tone=Tone.TROUBLE, align=Align.CENTRE)
+        canvas.text("calm-trouble", trouble, scene.first_trouble, 3.8, tone=Tone.TROUBLE, align=Align.CENTRE)
     _foot(canvas, below, scene.foot, rows_elsewhere=0)
 
 
@@ -46,6 +47,18 @@ def alerts(canvas: Canvas, scene: Alerts) -> None:
     _answers(canvas, buttons, scene.rows[scene.focus], signed_in=scene.foot.signed_in)
 
 
+def _stacked(canvas: Canvas, room: Rect, caps_mm: tuple[float, ...]) -> list[Rect]:
+    """Lines of these sizes, together in the middle of the room."""
+    heights = [line_height(canvas.mm(canvas.cap(cap))) + canvas.gap if cap else 0 for cap in caps_mm]
+    scale = min(1.0, room.height / sum(heights))
+    top = room.top + max(0, (room.height - round(sum(heights) * scale)) // 2)
+    rects = []
+    for height in heights:
+        rects.append(Rect(room.left, top, room.width, int(height * scale)))
+        top += int(height * scale)
+    return rects
+
+
 def _card(canvas: Canvas, rect: Rect, row: Row) -> None:
     """Room, place, urgency, age, interpreter, how to go, and how far it is."""
     line, tone = row.line, TONES[row.line.urgency]
@@ -54,14 +67,14 @@ def _card(canvas: Canvas, rect: Rect, row: Row) -> None:
     first, rest = inner.cut_top(inner.height * 44 // 100)
     second, third = rest.cut_top(rest.height * 54 // 100)
     urgency, room = first.cut_right(first.width * 42 // 100, canvas.gap)
-    canvas.text("room", room, line.room, 7.4, bold=True, tone=tone, role=Role.TITLE)
+    canvas.text("room", room, line.room or "Read it to see where", 7.4, bold=True, tone=tone, role=Role.TITLE)
     words = f"{line.words} ×{line.folded}" if line.folded > 1 else line.words
     canvas.text("urgency", urgency, words, 7.0, bold=True, tone=tone, role=Role.TITLE)
-    age, place = second.cut_right(second.width * 42 // 100, canvas.gap)
-    canvas.text("age", age, age_words(row.age_ms), 5.4, bold=True, tone=tone)
+    age, place = second.cut_right(second.width * 40 // 100, canvas.gap)
+    canvas.text("age", age, _age_words(row), 5.4, bold=True, tone=tone)
     canvas.text("place", place, _place_words(row), 4.4, tone=tone)
-    state, how = third.cut_right(third.width * 42 // 100, canvas.gap)
-    canvas.text("how", how, _how_words(row), 3.8, tone=tone)
+    state, how = third.cut_right(third.width * 40 // 100, canvas.gap)
+    canvas.text("how", how, GO_QUIETLY, 3.8, tone=tone)
     canvas.text("state", state, state_words(row), 3.8, tone=tone)
 
 
@@ -115,9 +128,9 @@ def _strips(room: Rect, rows: int, height: int, gap: int) -> list[Rect]:
 
 def _tile(canvas: Canvas, cell: Rect, row: Row) -> None:
     count = f" ×{row.line.folded}" if row.line.folded > 1 else ""
-    mark = "✓ " if row.line.state.answered and not row.raised_again else ""
-    text = f"{row.line.room}\n{row.line.words.capitalize()}{count}\n{mark}{age_words(row.age_ms)}"
-    text = text.replace("✓ ", "answered, ")
+    mark = "answered, " if row.line.state.answered and not row.raised_again else ""
+    room = canvas.one_line(row.line.room or "Private", cell.width - 2 * canvas.mm(PADDING_MM), 3.4)
+    text = f"{room}\n{row.line.words.capitalize()}{count}\n{mark}{age_words(row.age_ms)}"
     canvas.button(f"line:{row.line.report.hex()}", cell, text, tone=TONES[row.line.urgency], cap_mm=3.4)
 
 
@@ -145,19 +158,14 @@ def _foot(canvas: Canvas, rect: Rect, foot: Foot, *, rows_elsewhere: int, back: 
 
 
 def _place_words(row: Row) -> str:
-    parts = [row.line.place] if row.line.place else []
-    if row.line.interpreter:
-        parts.append(f"Interpreter: {row.line.interpreter}")
-    return " · ".join(parts)
+    """The interpreter stands first: a long place may be cut short, a language may not."""
+    interpreter = f"Interpreter: {row.line.interpreter}" if row.line.interpreter else ""
+    return " · ".join(part for part in (interpreter, row.line.place) if part)
 
 
-def _how_words(row: Row) -> str:
-    parts = [GO_QUIETLY]
-    if row.line.taken_back:
-        parts.append("Asked to take back: still check.")
-    if row.line.additions:
-        parts.append(f"{row.line.additions} added.")
-    return " ".join(parts)
+def _age_words(row: Row) -> str:
+    added = f" · {row.line.additions} added" if row.line.additions else ""
+    return age_words(row.age_ms) + added
 
 
 def state_words(row: Row) -> str:
@@ -165,6 +173,8 @@ def state_words(row: Row) -> str:
     state = row.line.state
     if row.raised_again:
         return "Nobody with them yet!"
+    if row.line.taken_back and not state.with_them:
+        return "Asked to take back: still check"
     if state.answered:
         with_them = "with them" if state.with_them else "answered"
         return f"{row.answered_by}: {with_them}" if state.acknowledged_by != NO_ID else with_them.capitalize()

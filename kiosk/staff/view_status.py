@@ -35,7 +35,7 @@ def _line(canvas: Canvas, strip: Rect, line: TroubleLine, now_ms: int, number: i
         canvas.button(f"seen:{line.ids[0]}", seen, "Seen", picture="yes", tone=Tone.QUIET, cap_mm=3.6)
     canvas.panel(f"trouble-{number}", room, Tone.TROUBLE)
     inner = room.inset(canvas.mm(1.2))
-    age, words = inner.cut_right(canvas.mm(32 if canvas.tall else 21), canvas.gap)
+    age, words = inner.cut_right(canvas.mm(40 if canvas.tall else 26), canvas.gap)
     sentence, remedy = words.rows(2)
     canvas.text(f"sentence-{number}", sentence, line.sentence, 4.0, bold=True, tone=Tone.TROUBLE)
     canvas.text(f"remedy-{number}", remedy, line.remedy, 3.6, tone=Tone.TROUBLE)
