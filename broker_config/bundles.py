@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from broker_config.site_book import DeviceRecord, SiteFacts
@@ -36,14 +37,19 @@ class Bundle:
 
 
 def write_bundle(root: Root, bundle: Bundle) -> None:
-    """Write a bundle's files; those that it does not name stay as they are."""
+    """Write a bundle's files; those that it does not name, and those that are right already, stay as they are."""
     make_folder(root.public, PUBLIC_FOLDER_MODE)
-    for name, content in bundle.public.items():
-        write_atomically(root.public / name, content, PUBLIC_MODE)
+    _write_into(root.public, bundle.public, PUBLIC_MODE)
     if bundle.secret:
         make_folder(root.secret, SECRET_FOLDER_MODE)
-    for name, content in bundle.secret.items():
-        write_atomically(root.secret / name, content, SECRET_MODE)
+        _write_into(root.secret, bundle.secret, SECRET_MODE)
+
+
+def _write_into(folder: Path, contents: Mapping[str, bytes], mode: int) -> None:
+    for name, content in contents.items():
+        path = folder / name
+        if not (path.is_file() and path.stat().st_mode & 0o777 == mode and path.read_bytes() == content):
+            write_atomically(path, content, mode)
 
 
 def device_toml(facts: SiteFacts, record: DeviceRecord) -> bytes:

@@ -85,8 +85,10 @@ class Site:
         """A device's bundle, laid out as its root."""
         return Root(self.folder / "bundles" / id_text(device))
 
-    def add(self, plan: DevicePlan, now: datetime, new_id: Callable[[], UUID]) -> DeviceRecord:
+    def add(self, plan: DevicePlan, now: datetime, new_id: Callable[[], UUID], *, tell: bool = True) -> DeviceRecord:
         """Make a device's keys, certificate and bundle, then tell every other bundle and the broker.
+
+        With `tell` False the caller adds more devices and calls `refresh` after the last.
 
         Raises:
             BadInput: this room and place have such a device.
@@ -119,7 +121,8 @@ class Site:
         public = {files.DEVICE_CERTIFICATE: issued.certificate, files.DEVICE_TOML: settings}
         write_bundle(self.root_of(record.id), Bundle(public, secret))
         record = self.book.add(record)
-        self.refresh()
+        if tell:
+            self.refresh()
         return record
 
     def revoke(self, device: bytes) -> DeviceRecord:

@@ -32,8 +32,8 @@ _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 # A file can ask for any cost; above these a changed byte could hang or starve the desk.
-_MEMORY_KIB_MAX = 1024 * 1024
-_PASSES_MAX = 16
+_MEMORY_KIB_MAX = 256 * 1024
+_PASSES_MAX = 8
 _LANES_MAX = 16
 
 _Salt = Annotated[bytes, msgspec.Meta(min_length=_SALT_BYTES, max_length=_SALT_BYTES)]
@@ -84,6 +84,8 @@ def open_secret(untrusted_sealed: bytes, passphrase: str, *, purpose: bytes) -> 
     sealed = decode(untrusted_sealed, _Sealed)
     if sealed.version != SEALED_VERSION:
         raise Refused("unknown-version")
+    if sealed.memory_kib < 8 * sealed.lanes:  # RFC 9106 §3.1
+        raise Refused("malformed", "less memory than the lanes need")
     try:
         key = _stretch(passphrase, sealed.salt, Cost(sealed.memory_kib, sealed.passes, sealed.lanes))
         return ChaCha20Poly1305(key).decrypt(sealed.nonce, sealed.ciphertext, purpose)
