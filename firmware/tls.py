@@ -11,6 +11,17 @@ from firmware.errors import BadSettings
 _NO_CHECK_TIME = 0x200000
 
 
+class _Line(ssl.SSLSocket):
+    """A socket that does not outlive a failed handshake: paho forgets to close it, once for each attempt."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def tls_context(ca_file: Path, certificate_file: Path, key_file: Path, *, check_dates: bool) -> ssl.SSLContext:
     """A client's context. `check_dates` False is for a device that does not know the time yet.
 
@@ -19,22 +30,27 @@ def tls_context(ca_file: Path, certificate_file: Path, key_file: Path, *, check_
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.sslsocket_class = _Line
     if not check_dates:
         context.verify_flags |= _NO_CHECK_TIME
-    try:
-        context.load_verify_locations(ca_file)
-    except OSError as problem:
-        raise _bad_file(ca_file, problem) from None
+    _load_authority(context, ca_file)
     try:
         # An encrypted key must fail here rather than ask a terminal for its password.
         context.load_cert_chain(certificate_file, key_file, password=lambda: b"")
     except OSError as problem:
-        guilty = key_file if certificate_file.is_file() else certificate_file
-        raise _bad_file(guilty, problem) from None
+        # OpenSSL does not say which of the two it could not use.
+        _load_authority(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate_file)
+        raise _bad_file(key_file, problem) from None
     return context
 
 
+def _load_authority(context: ssl.SSLContext, file: Path) -> None:
+    try:
+        context.load_verify_locations(file)
+    except OSError as problem:
+        raise _bad_file(file, problem) from None
+
+
 def _bad_file(file: Path, problem: OSError) -> BadSettings:
-    return BadSettings(
-        file, "", f"cannot be used for TLS ({problem.strerror or type(problem).__name__}); enrol this device again"
-    )
+    why = problem.strerror or type(problem).__name__
+    return BadSettings(file, "", f"cannot be used for TLS ({why}); enrol this device again")
