@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 
 from firmware.errors import BadSettings
 from firmware.messages import Urgency
-from firmware.profile import ROLES, Profile
+from firmware.profile import Profile
+from firmware.profile_parts import ROLES
 from firmware.settings import Root
 from kiosk.staff.escalation import DEFAULT_LADDERS, PRIVATE_ROLES, Ladder, Rung
 
