@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kiosk.screen.fitting import fits
+from kiosk.screen.fitting import fits, parts
 from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, TARGET_MM, Box, Display, Place, Rect, Role, Tone, reaching
 from kiosk.screen.text import Typesetter
 
@@ -13,7 +13,7 @@ MARGIN_MM = 3.0
 GAP_MM = 2.5
 """Between tiles; a touch there counts for the tile above it, so that fingers that land low still hit."""
 TITLE_GAP_MM = 1.0
-SIDE_MM = 27.0
+SIDE_MM = 22.0
 SIDE_LEAST_ROOM_MM = 100.0
 TILE_MOST_MM = 36.0
 TILE_WIDEST_MM = 84.0
@@ -42,6 +42,11 @@ class Bench:
 
     def fits(self, box: Box) -> bool:
         return fits(box, self.display, self.typesetter)
+
+    def lines(self, box: Box) -> int:
+        """Over how many lines the words of a box run."""
+        room = parts(box, self.display, self.typesetter).words
+        return len(self.typesetter.wrap(box.text, room.width, self.mm(box.cap_mm), box.bold))
 
     def caps(self, cap_mm: float, floor_mm: float) -> Iterator[float]:
         """The wanted cap height at this text scale, then smaller ones down to the floor."""
@@ -100,8 +105,8 @@ def tile_parts(
 
 
 def _lay(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
-    """Tiles of one size, or quiet ones smaller at the side when that is the way to hold them all."""
-    return _lay_evenly(boxes, room, bench, cap_mm) or _lay_with_side(boxes, room, bench, cap_mm)
+    """Quiet tiles smaller at the side, or all of one size when there is no room for a side."""
+    return _lay_with_side(boxes, room, bench, cap_mm) or _lay_evenly(boxes, room, bench, cap_mm)
 
 
 def _lay_with_side(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:

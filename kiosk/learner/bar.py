@@ -30,7 +30,7 @@ def split(bench: Bench) -> tuple[Rect, Rect]:
     page = bench.display.rect
     bar, content = page.cut_bottom(rows * bench.mm(TARGET_MM))
     side = bench.mm(MARGIN_MM)
-    top = bench.mm(MARGIN_MM - 1.0)
+    top = bench.mm(MARGIN_MM - 1.5)
     return (
         Rect(side, top, page.width - 2 * side, content.height - top),
         Rect(side, bar.top, page.width - 2 * side, bar.height),
@@ -116,11 +116,17 @@ def _control(box: Box, cell: Rect, bench: Bench) -> Box:
 
 
 def _hide(box: Box, cell: Rect, bench: Bench) -> Box:
-    """The one control in full-size words."""
+    """The one control in full-size words, on one line where that can be."""
     placed = replace(box, rect=_face(cell, bench))
-    with_picture = bench.fitted(placed, bench.primary_caps(), (Place.BEFORE, Place.ABOVE))
-    bare = bench.fitted(replace(placed, picture=""), bench.primary_caps())
-    return _touchable(with_picture if with_picture.cap_mm >= bare.cap_mm and bench.fits(with_picture) else bare, cell)
+    for cap in bench.primary_caps():
+        for tried in (
+            replace(placed, cap_mm=cap, place=Place.BEFORE),
+            replace(placed, cap_mm=cap, place=Place.ABOVE),
+            replace(placed, cap_mm=cap, picture=""),
+        ):
+            if bench.fits(tried) and bench.lines(tried) == 1:
+                return _touchable(tried, cell)
+    return _touchable(bench.fitted(replace(placed, picture=""), bench.primary_caps()), cell)
 
 
 def _touchable(box: Box, cell: Rect) -> Box:

@@ -19,7 +19,7 @@ from kiosk.talk.truths import Sign
 MOST_PARTS = 3
 SIGN_MM = 4.6
 CODE_SHARES = (1.4, 1.3, 1.2, 1.1, 1.0)
-TILES_GAP_MM = 1.2
+TILES_GAP_MM = 1.0
 MORE_MM = 46.0
 
 

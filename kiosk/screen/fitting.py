@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from kiosk.screen.layout import Box, Display, Place, Rect, Role
 from kiosk.screen.text import Typesetter
 
-PADDING_MM = 1.4
+PADDING_MM = 1.1
 PANEL_PADDING_MM = 3.2
-PICTURE_GAP_MM = 1.2
+PICTURE_GAP_MM = 1.0
 PICTURE_BEFORE_MM = 12.0
-PICTURE_BEFORE_SHARE = 0.25
+PICTURE_BEFORE_SHARE = 0.22
 """A pictogram before words is at most this large, and at most this share of the box."""
 PICTURE_ABOVE_MM = 17.0
-PICTURE_LEAST_MM = 6.0
-TILE_PICTURE_LEAST_MM = 8.5
+PICTURE_LEAST_MM = 5.0
+TILE_PICTURE_LEAST_MM = 8.0
 BARE = frozenset({Role.TITLE, Role.TEXT, Role.NOTE, Role.PICTURE, Role.DOT})
 """Roles that are painted without a ground, and so need no padding."""
 
