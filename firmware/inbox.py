@@ -15,8 +15,8 @@ from firmware.errors import Refused, StoreBroken
 from firmware.ledger import Entry, Ledger
 from firmware.messages import Life, Receipt, Stage, StageEvent, Struct, decode, encode
 
-# A kiosk that holds an old key repeats an unreadable heartbeat every 15 s; past this many from one device since the
-# last start we go on alarming and answering *refused* (which never settles at the kiosk) but stop storing.
+# A kiosk that holds an old key sends an unreadable heartbeat every 15 s; past this many from one device since the last
+# start we go on alarming and answering, without a receipt (so the kiosk never settles), but stop storing.
 UNREADABLE_STORED_MAX = 500
 
 _REPORT = "report"
@@ -74,8 +74,10 @@ class Inbox:
         device = up.header.device
         if self._unreadable.get(device, 0) >= UNREADABLE_STORED_MAX:
             return Recorded.DUPLICATE
-        self._unreadable[device] = self._unreadable.get(device, 0) + 1
-        return self._record(_UNREADABLE, up, at_ms)
+        recorded = self._record(_UNREADABLE, up, at_ms)
+        if recorded is not Recorded.DUPLICATE:
+            self._unreadable[device] = self._unreadable.get(device, 0) + 1
+        return recorded
 
     def add_receipt(self, device: bytes, receipt: Receipt, *, at_ms: int) -> Receipt:
         """Record this desk's word; returns it with its number."""
@@ -127,14 +129,21 @@ class Inbox:
 
     def open_reports(self) -> Iterator[KeptReport]:
         """Every report that this desk has not closed, oldest first: what a restarted desk must show again."""
-        closed = {(entry.ref, self._ledger.body(entry)) for entry in self._ledger.of_kind(_CLOSED)}
+        # What was unreadable once and came again when the keys were mended stands here twice; it is one report.
+        done = {(entry.ref, self._ledger.body(entry)) for entry in self._ledger.of_kind(_CLOSED)}
         for entry in sorted(self._ledger.of_kind(_REPORT) + self._ledger.of_kind(_UNREADABLE), key=lambda e: e.seq):
-            if (entry.ref, entry.digest) not in closed:
+            if (entry.ref, entry.digest) not in done:
+                done.add((entry.ref, entry.digest))
                 yield self.kept(entry)
 
     def entries_of(self, report: bytes) -> list[Entry]:
         """The envelopes with this id, readable or not: one, unless a card was copied."""
         return [*self._ledger.find(report, _REPORT), *self._ledger.find(report, _UNREADABLE)]
+
+    def digests_of(self, device: bytes) -> set[bytes]:
+        """Every envelope of a device that is or was kept here."""
+        kinds = (_REPORT, _UNREADABLE)
+        return {entry.digest for kind in kinds for entry in self._ledger.of_device(device, kind)}
 
     def kept(self, entry: Entry) -> KeptReport:
         receipts = tuple(r for r in self.receipts_for(entry.ref) if r.digest == entry.digest)

@@ -1,8 +1,9 @@
-"""The desk's side of the conversation: check, record, answer, and tell the other desks.
+"""The desk's side of the conversation: check, record, answer.
 
 Every up envelope is verified, opened as far as a desk may, recorded if it is a report, and answered; receipts leave
-only after the commit that makes them true. Stands on envelope, inbox, identity and presence. Pure but for the ledger
-behind the inbox. Opens alerts only: no story key ever comes here.
+only after the commit that makes them true. Stands on envelope, inbox, identity and presence; `kiosk_chain` follows
+each kiosk, `desk_notes` speaks with the other desks. Pure but for the ledger behind the inbox. Opens alerts only: no
+story key ever comes here.
 """
 
 from __future__ import annotations
@@ -13,25 +14,29 @@ from dataclasses import dataclass
 
 from firmware import envelope
 from firmware.clock import Moment
+from firmware.desk_notes import DeskIdentity, DeskNotes
 from firmware.errors import Refused
-from firmware.identity import DeviceEntry, DeviceRegister, KemKey, Recipient, SigningKey
-from firmware.inbox import Inbox, KeptReport, LastLife, Recorded
+from firmware.identity import DeviceEntry, DeviceRegister, Recipient
+from firmware.inbox import Inbox, KeptReport, Recorded
+from firmware.kiosk_chain import MISSING_AFTER_MS, KioskChain
 from firmware.ledger import Ledger
-from firmware.messages import (
-    NO_ID,
-    Alert,
-    DeskNote,
-    Down,
-    Duty,
-    Kind,
-    Life,
-    Receipt,
-    ReceiptsHeld,
-    Stage,
-    StageEvent,
-)
+from firmware.messages import NO_ID, Alert, Down, Duty, Kind, Receipt, Stage, StageEvent
 from firmware.presence import HeartbeatSchedule, Supervisor
 from firmware.trouble import Cause
+
+__all__ = [
+    "DECOY_MEAN_MS",
+    "ITEMS_MAX",
+    "MISSING_AFTER_MS",
+    "DeskIdentity",
+    "Outcome",
+    "Reception",
+    "StageHeard",
+    "Stored",
+    "StoredUnreadable",
+    "ToDesks",
+    "ToKiosk",
+]
 
 _log = logging.getLogger("quietbell.reception")
 
@@ -39,8 +44,6 @@ ITEMS_MAX = 8
 # Decoys keep an unasked-for word (noticed, acknowledged) from standing out: one a minute a kiosk on the average.
 DECOY_MEAN_MS = 60_000
 LIVES_SAVED_EVERY_MS = 1000
-# A kiosk may speak of a report that is still under way; after this long it is missing.
-MISSING_AFTER_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +93,14 @@ class StageHeard:
 Outcome = ToKiosk | ToDesks | Stored | StoredUnreadable | StageHeard
 
 
-@dataclass(frozen=True, slots=True)
-class DeskIdentity:
-    """Who this desk is. `desk_key` is the site's key for alerts, which every desk holds."""
-
-    site: bytes
-    desk: bytes
-    epoch: int
-    signing: SigningKey
-    desk_key: KemKey
-
-
 @dataclass(slots=True)
 class _Peer:
     """A kiosk as this desk knows it."""
 
     entry: DeviceEntry
     recipient: Recipient
+    chain: KioskChain
     held: int = 0
-    last: LastLife | None = None
-    missing_since_ms: int | None = None
-    missing_number: int = 0
 
 
 class Reception:
@@ -131,37 +121,41 @@ class Reception:
         now: Moment,
     ) -> None:
         """`decoy_gap_ms` draws an exponential time of the given mean."""
-        self._me, self._ledger, self._supervisor = identity, ledger, supervisor
+        self._me, self._supervisor = identity, supervisor
         self.inbox = Inbox(ledger, desk=identity.desk)
-        self._duty, self._schedule, self._decoy_gap_ms = duty, schedule, decoy_gap_ms
+        self._duty, self._decoy_gap_ms = duty, decoy_gap_ms
         self._random_bytes = random_bytes
         self._sheet_versions = sheet_versions
         self._peers: dict[bytes, _Peer] = {}
-        self._desks: dict[bytes, bytes] = {}
-        self._to_desks = Recipient(identity.desk_key.public)
+        self._notes = DeskNotes(
+            identity,
+            inbox=self.inbox,
+            ledger=ledger,
+            supervisor=supervisor,
+            duty=duty,
+            schedule=schedule,
+            random_bytes=random_bytes,
+            now=now,
+        )
         self.register_changed(register, sheet_versions)
-        self._boot = self._count_boot()
-        self._last_monotonic_ms = 0
-        self._news: list[StageEvent] = []
-        self._note_ms = now.monotonic_ms
         self._decoy_ms = now.monotonic_ms + self._next_decoy_ms()
-        self._unsaved: dict[bytes, LastLife] = {}
         self._lives_ms = now.monotonic_ms
-        self._troubles: tuple[str, ...] = ()
 
     def register_changed(self, register: DeviceRegister, sheet_versions: tuple[int, int]) -> None:
         """A newer directory: inactive devices are no longer heard."""
         self._sheet_versions = sheet_versions
         kiosks = {entry.id: entry for entry in register.devices if entry.active and entry.kind == "kiosk"}
-        self._desks = {entry.id: entry.signing for entry in register.devices if entry.active and entry.kind == "desk"}
-        held = self._peers
-        self._peers = {}
+        desks = {entry.id: entry.signing for entry in register.devices if entry.active and entry.kind == "desk"}
+        self._notes.set_desks(desks)
+        held, self._peers = self._peers, {}
         for device, entry in kiosks.items():
             known = held.get(device)
-            if known is not None and known.entry == entry:
-                self._peers[device] = known
+            if known is None:
+                chain = KioskChain(device, inbox=self.inbox, supervisor=self._supervisor)
+                self._peers[device] = _Peer(entry, Recipient(entry.kem), chain)
             else:
-                self._peers[device] = _Peer(entry, Recipient(entry.kem), last=self.inbox.life(device))
+                known.entry, known.recipient = entry, Recipient(entry.kem)
+                self._peers[device] = known
 
     # --- from kiosks ---
 
@@ -201,23 +195,14 @@ class Reception:
             said = [r for r in self.inbox.receipts_for(report) if r.digest == entry.digest]
             if any((r.stage, r.generation) == (stage, generation) for r in said):
                 continue
-            receipt = Receipt(stage, report, entry.digest, 0, 0, generation, reader, reader_signature)
-            self.inbox.add_receipt(entry.device, receipt, at_ms=now.wall_ms)
-            event = StageEvent(
-                report,
-                entry.digest,
-                entry.device,
-                stage,
-                generation,
-                now.wall_ms,
-                self._me.desk,
-                reader,
-                reader_signature,
-            )
-            self._news.append(event)
-            outcomes += [StageHeard(event), *self._say(entry.device, NO_ID, [], now)]
+            unsaid = Receipt(stage, report, entry.digest, 0, 0, generation, reader, reader_signature)
+            receipt = self.inbox.add_receipt(entry.device, unsaid, at_ms=now.wall_ms)
+            event = self._event(entry.device, receipt)
+            self._notes.tell(event)
+            # First in its envelope, however much the kiosk has still to be told again.
+            outcomes += [StageHeard(event), *self._say(entry.device, NO_ID, [receipt], now)]
         if outcomes:
-            outcomes.append(self._note(now))
+            outcomes.append(ToDesks(self._notes.make(now)))
         return outcomes
 
     # --- from other desks ---
@@ -227,19 +212,10 @@ class Reception:
         if desk == self._me.desk:
             return []
         try:
-            told_by, note = envelope.open_note(
-                untrusted, desk_signing=self._desks.get, key=self._me.desk_key, site=self._me.site
-            )
-            if told_by != desk:
-                raise Refused("wrong-address")
+            return [StageHeard(event) for event in self._notes.receive(desk, untrusted, now)]
         except Refused as refusal:
             self._refuse(desk, refusal, now)
             return []
-        if not self._supervisor.life(desk, note.life, now.monotonic_ms):
-            return []
-        self._tell_of(desk, note, now)
-        fresh = [event for event in note.events if self.inbox.add_event(event, at_ms=now.wall_ms)]
-        return [StageHeard(event) for event in fresh]
 
     # --- time ---
 
@@ -248,27 +224,28 @@ class Reception:
         outcomes: list[Outcome] = []
         if now.monotonic_ms >= self._lives_ms:
             self._lives_ms = now.monotonic_ms + LIVES_SAVED_EVERY_MS
-            self.inbox.save_lives(self._unsaved)
-            self._unsaved = {}
-            self._find_missing(now)
-        if now.monotonic_ms >= self._note_ms:
-            outcomes.append(self._note(now))
+            self._keep_lives(now)
+        if now.monotonic_ms >= self._notes.due_ms:
+            outcomes.append(ToDesks(self._notes.make(now)))
         if now.monotonic_ms >= self._decoy_ms:
             self._decoy_ms = now.monotonic_ms + self._next_decoy_ms()
             outcomes += self._decoy(now)
         return outcomes
 
     def next_due_ms(self) -> int:
-        lives = [self._lives_ms] if self._unsaved else []
-        return min([self._note_ms, self._decoy_ms, *lives])
+        lives = [self._lives_ms] if any(peer.chain.unsaved for peer in self._peers.values()) else []
+        return min([self._notes.due_ms, self._decoy_ms, *lives])
 
     def set_troubles(self, sentences: Iterable[str]) -> None:
         """What this desk tells the others of its own state."""
-        self._troubles = tuple(sentence[:64] for sentence in sentences)[:8]
+        self._notes.set_troubles(sentences)
 
     def commit_failed(self) -> None:
         """The disk did not take this turn."""
         self.inbox.forget_cached()
+        self._notes.commit_failed()
+        for peer in self._peers.values():
+            peer.chain.commit_failed()
 
     # --- after a restart ---
 
@@ -288,9 +265,8 @@ class Reception:
         peer = self._peers.get(device)
         if peer is None:
             raise Refused("unknown-device")
+        # An older epoch is no reason to refuse: a kiosk that was provisioned anew may still hold reports from before.
         up.check_signature(peer.entry.signing)
-        if up.epoch != peer.entry.epoch:
-            raise Refused("other-epoch")
         return peer, up
 
     def _refuse(self, device: bytes, refusal: Refused, now: Moment) -> None:
@@ -301,14 +277,18 @@ class Reception:
             self._supervisor.refused(device, refusal.reason, now.monotonic_ms)
 
     def _heartbeat(self, peer: _Peer, up: envelope.UpEnvelope, alert: Alert, now: Moment) -> list[Outcome]:
-        device = peer.entry.id
-        repeated = peer.last is not None and alert.life == peer.last.life
-        if not self._lives(peer, alert, now) and not repeated:
+        device, last = peer.entry.id, peer.chain.last
+        if last is not None and alert.life == last.life:
+            return self._say(device, up.header.id, [], now)
+        if not peer.chain.live(alert, now):
+            # A broker can play old heartbeats back. They are no life, and an answer would tell it that they work.
+            _log.info("no-life", extra={"device": device.hex()})
             return []
-        if not repeated:
-            self._supervisor.faults(device, alert.faults, now.monotonic_ms)
-            held = (alert.desk_sheet_version, alert.route_sheet_version)
-            self._supervisor.sheets(device, held, self._sheet_versions, now.monotonic_ms)
+        self._hold(peer, alert)
+        peer.chain.heartbeat(alert, now)
+        self._supervisor.faults(device, alert.faults, now.monotonic_ms)
+        held = (alert.desk_sheet_version, alert.route_sheet_version)
+        self._supervisor.sheets(device, held, self._sheet_versions, now.monotonic_ms)
         return self._say(device, up.header.id, [], now)
 
     def _report(self, peer: _Peer, up: envelope.UpEnvelope, alert: Alert, now: Moment) -> list[Outcome]:
@@ -319,7 +299,7 @@ class Reception:
             return self._say(device, report, mine, now)
         if recorded is Recorded.FORKED:
             self._supervisor.raise_trouble(Cause.FORKED_CARD, device, now.monotonic_ms)
-        self._follow_chain(peer, up, alert, now)
+        peer.chain.stored(up, alert, now)
         receipt = self.inbox.add_receipt(device, Receipt(Stage.STORED, report, up.digest, 0, 0), at_ms=now.wall_ms)
         stored = Stored(report, up.digest, device, alert, now.wall_ms)
         return [stored, *self._say(device, report, [receipt], now)]
@@ -338,52 +318,15 @@ class Reception:
         unreadable = StoredUnreadable(report, up.digest, device, now.wall_ms, refusal.reason)
         return [unreadable, *self._say(device, report, [receipt], now)]
 
-    def _lives(self, peer: _Peer, alert: Alert, now: Moment) -> bool:
-        """Take up a greater life and what it says of receipts and of the report chain; False: not life."""
-        device = peer.entry.id
-        if peer.last is not None and alert.life <= peer.last.life:
-            return False
-        if not self._supervisor.life(device, alert.life, now.monotonic_ms):
-            return False
-        self._hold(peer, alert.receipts_held)
-        known = peer.last
-        number, head = (known.number, known.head) if known is not None else (0, b"")
-        if alert.kind is Kind.HEARTBEAT:
-            self._compare_chain(peer, alert, number, head, now)
-        peer.last = self._unsaved[device] = LastLife(alert.life, number, head)
-        return True
-
-    def _hold(self, peer: _Peer, held: Iterable[ReceiptsHeld]) -> None:
-        mine = next((entry.number for entry in held if entry.desk == self._me.desk), 0)
+    def _hold(self, peer: _Peer, alert: Alert) -> None:
+        mine = next((entry.number for entry in alert.receipts_held if entry.desk == self._me.desk), 0)
         peer.held = min(mine, self.inbox.last_number(peer.entry.id))
 
-    def _compare_chain(self, peer: _Peer, alert: Alert, number: int, head: bytes, now: Moment) -> None:
-        if alert.number > number:
-            if peer.missing_since_ms is None:
-                peer.missing_since_ms = now.monotonic_ms
-            peer.missing_number = alert.number
-        elif alert.number == number and head and alert.previous != head:
-            self._supervisor.raise_trouble(Cause.FORKED_CARD, peer.entry.id, now.monotonic_ms)
-
-    def _follow_chain(self, peer: _Peer, up: envelope.UpEnvelope, alert: Alert, now: Moment) -> None:
-        self._lives(peer, alert, now)
-        last = peer.last
-        if last is None:
-            return
-        if alert.number > last.number:
-            peer.last = self._unsaved[peer.entry.id] = LastLife(last.life, alert.number, up.digest)
-            if peer.missing_since_ms is not None and alert.number >= peer.missing_number:
-                peer.missing_since_ms = None
-        elif alert.number == last.number and up.digest != last.head:
-            # Two reports with one number: this card was copied or restored. Both are kept and answered.
-            self._supervisor.raise_trouble(Cause.FORKED_CARD, peer.entry.id, now.monotonic_ms)
-
-    def _find_missing(self, now: Moment) -> None:
-        for device, peer in self._peers.items():
-            since = peer.missing_since_ms
-            if since is not None and now.monotonic_ms - since > MISSING_AFTER_MS:
-                self._supervisor.raise_trouble(Cause.REPORT_MISSING, device, now.monotonic_ms)
-                peer.missing_since_ms = None
+    def _keep_lives(self, now: Moment) -> None:
+        for peer in self._peers.values():
+            if peer.chain.unsaved:
+                peer.chain.save()
+            peer.chain.find_missing(now)
 
     # --- private: saying ---
 
@@ -413,31 +356,6 @@ class Reception:
             items=items,
         )
 
-    def _note(self, now: Moment) -> ToDesks:
-        """This desk's heartbeat to the others, at random gaps and whenever there is news."""
-        self._note_ms = now.monotonic_ms + self._schedule.gap_ms()
-        self._last_monotonic_ms = max(now.monotonic_ms, self._last_monotonic_ms + 1)
-        note = DeskNote(
-            life=Life(self._me.epoch, self._boot, self._last_monotonic_ms),
-            wall_ms=now.wall_ms,
-            duty=self._duty(now),
-            ledger_length=self._ledger.length,
-            ledger_head=self._ledger.head,
-            troubles=self._troubles,
-            events=tuple(self._news[-8:]),
-        )
-        header = envelope.DirectHeader(self._me.site, self._me.desk, self._me.site, self._random_bytes(16))
-        # The last eight events go again with every note, so that one lost note loses no news.
-        self._news = self._news[-8:]
-        return ToDesks(envelope.seal_note(note, header, self._me.signing, self._to_desks))
-
-    def _tell_of(self, desk: bytes, note: DeskNote, now: Moment) -> None:
-        if note.troubles:
-            detail = "; ".join(note.troubles)
-            self._supervisor.raise_trouble(Cause.OTHER_DESK, desk, now.monotonic_ms, detail=detail)
-        else:
-            self._supervisor.mended(Cause.OTHER_DESK, desk)
-
     def _decoy(self, now: Moment) -> list[Outcome]:
         devices = list(self._peers)
         if not devices:
@@ -459,23 +377,18 @@ class Reception:
         outcomes: list[Stored | StoredUnreadable | StageHeard] = [
             Stored(kept.report, kept.digest, kept.device, alert, kept.at_ms)
         ]
-        mine = (
-            StageEvent(
-                r.report,
-                r.digest,
-                kept.device,
-                r.stage,
-                r.generation,
-                r.at_ms,
-                self._me.desk,
-                r.reader,
-                r.reader_signature,
-            )
-            for r in kept.receipts
-        )
+        mine = [self._event(kept.device, receipt) for receipt in kept.receipts]
         return outcomes + [StageHeard(event) for event in (*mine, *kept.events)]
 
-    def _count_boot(self) -> int:
-        boot = int.from_bytes(self._ledger.note("boot") or b"", "big") + 1
-        self._ledger.set_note("boot", boot.to_bytes(8, "big"))
-        return boot
+    def _event(self, device: bytes, said: Receipt) -> StageEvent:
+        return StageEvent(
+            report=said.report,
+            digest=said.digest,
+            device=device,
+            stage=said.stage,
+            generation=said.generation,
+            at_ms=said.at_ms,
+            desk=self._me.desk,
+            reader=said.reader,
+            reader_signature=said.reader_signature,
+        )
