@@ -325,7 +325,9 @@ _SPECIAL: Mapping[str, Callable[[TalkState, int, Policy], _Step]] = MappingProxy
 
 
 def _taken(state: TalkState, ticket: int) -> tuple[TalkState, Sending | None]:
-    found = next((sending for sending in state.sendings if sending.send.ticket == ticket), None)
+    """Without the draft that is answered; one that failed has had its answer until it is tried again."""
+    awaited = (sending for sending in state.sendings if not sending.failed)
+    found = next((sending for sending in awaited if sending.send.ticket == ticket), None)
     return replace(state, sendings=tuple(sending for sending in state.sendings if sending is not found)), found
 
 

@@ -25,6 +25,8 @@ def offered(state: TalkState, policy: Policy, now_ms: int) -> tuple[Option, ...]
             return fixed + ((questions.TAKE_BACK_CALL,) if call_can_be_taken_back(state, now_ms) else ())
         case ScreenId.CATEGORY:
             return _category_options(state) + _skip(state)
+        case ScreenId.ADVICE if not state.saved:
+            return tuple(option for option in fixed if option.id != "code")
         case ScreenId.TRUTHS:
             return _truths_options(state, fixed)
         case ScreenId.STAFF:
