@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -40,9 +41,12 @@ everywhere = [
 ]
 
 
-def pages(name: str, panel: str, scale: float = 1.0, **changes: bool) -> list[tuple[Display, list[Box]]]:
+@cache
+def pages(
+    name: str, panel: str, scale: float = 1.0, right_to_left: bool = False, left_handed: bool = False
+) -> list[tuple[Display, list[Box]]]:
     """Every part of one view on one panel."""
-    display = replace(PANELS[panel], text_scale=scale, **changes)
+    display = replace(PANELS[panel], text_scale=scale, right_to_left=right_to_left, left_handed=left_handed)
     view = VIEWS[name]
     count = parts(view, display, TYPESETTER)
     return [(display, boxes(replace(view, part=part), display, TYPESETTER)) for part in range(count)]
