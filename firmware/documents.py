@@ -23,6 +23,7 @@ from firmware.errors import BadSettings, StoreFault, StoreFull
 
 SECRET_MODE = 0o600
 PREVIOUS_SUFFIX = ".previous"
+FRESH_SUFFIX = ".new"
 # A thousand devices make some 300 kB; what is far bigger is not ours, and would take the memory of a Pi.
 DOCUMENT_MAX_BYTES = 16 * 1024 * 1024
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -36,10 +37,11 @@ def write_atomically(path: Path, data: bytes, mode: int = SECRET_MODE) -> None:
     """Replace a file: afterwards it holds all of `data`, durably, or what it held before.
 
     Raises:
-        StoreFull: no room; nothing has changed.
-        StoreFault: the folder cannot be written; nothing has changed.
+        StoreFull: no room.
+        StoreFault: the folder cannot be written or made durable. The file holds all of one or all of the other.
     """
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    # One name, not one for each process: what a killed writer left is overwritten, not collected.
+    fresh = path.with_name(path.name + FRESH_SUFFIX)
     try:
         _write_synced(fresh, data, mode)
         fresh.replace(path)
@@ -89,7 +91,7 @@ class DurableStorage(Storage):
         """Replace the document; what it was becomes the generation before.
 
         Raises:
-            StoreFault: nothing has changed.
+            StoreFault: what can be read is all of the old or all of the new.
         """
         text = json.dumps(data, ensure_ascii=False, indent=1)
         # A broken newest generation must not push out the good one before it.

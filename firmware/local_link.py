@@ -43,6 +43,10 @@ class Peer:
     gid: int
 
 
+# Called with the peer and its question; returns the answer.
+Answerer = Callable[[Peer, bytes], bytes]
+
+
 class Frames:
     """Cuts a stream of bytes into frames; pure."""
 
@@ -104,7 +108,7 @@ class LocalServer:
         listener: socket.socket,
         *,
         allow_uids: Collection[int],
-        on_request: Callable[[Peer, bytes], bytes],
+        on_request: Answerer,
     ) -> None:
         self._path, self._listener = path, listener
         self._allow_uids, self._on_request = frozenset(allow_uids), on_request
@@ -167,7 +171,7 @@ def serve(
     *,
     allow_uids: Collection[int],
     mode: int,
-    on_request: Callable[[Peer, bytes], bytes],
+    on_request: Answerer,
 ) -> LocalServer:
     """Listen at `path` and answer each question of an allowed user by `on_request` (called on up to 8 threads).
 

@@ -387,7 +387,6 @@ def test_a_broker_of_another_name_is_refused(tmp_path: Path, ca: ThrowAwayCa, cl
             assert_refused(broker.settings_for(KIOSK, check_dates=check_dates), "mismatch", closing)
 
 
-@pytest.mark.requirement("T8")
 def test_a_device_of_another_authority_is_refused(broker: Broker, tmp_path: Path, closing: ExitStack) -> None:
     """The broker takes nobody whose certificate our authority did not sign."""
     forged = ThrowAwayCa(tmp_path / "other").issue_client(id_text(KIOSK))

@@ -128,7 +128,7 @@ class Broker:
         extra_lines: Sequence[str] = (),
     ) -> None:
         self.folder, self.ca, self.host = folder, ca, "localhost"
-        self.port = _free_port()
+        self.port = free_port()
         self._server = server or ca.issue_server()
         self._persistent, self._extra_lines = persistent, tuple(extra_lines)
         self._process: subprocess.Popen[bytes] | None = None
@@ -308,7 +308,8 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -55,13 +55,10 @@ class Conversation:
                 break
         self.line.sendall(bytes(header) + body)
 
-    def accept(self, filters: int = 1) -> int:
-        """CONNECT and SUBSCRIBE in MQTT 3.1.1, answered yes; returns the protocol level that the client spoke."""
-        level = self.expect(CONNECT)[6]
-        self.send(CONNACK, b"\x00\x00")
+    def take_subscription(self, answer: bytes = b"\x01") -> None:
+        """SUBSCRIBE to one filter, answered (0x80 denies)."""
         message_id = self.expect(SUBSCRIBE)[:2]
-        self.send(SUBACK, message_id + b"\x01" * filters)
-        return level
+        self.send(SUBACK, message_id + answer)
 
     def publish(self, message_id: int, topic: str, payload: bytes) -> None:
         name = topic.encode()
