@@ -16,7 +16,7 @@ from kiosk.screen.fitting import padding_mm
 from kiosk.screen.layout import PRIMARY_CAP_MM, TARGET_MM, Align, Box, Rect, Role, Tone
 from kiosk.talk.truths import Sign
 
-MOST_PARTS = 3
+MOST_PARTS = 4
 SIGN_MM = 4.6
 CODE_SHARES = (1.4, 1.3, 1.2, 1.1, 1.0)
 TILES_GAP_MM = 1.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kiosk.learner import bar as bars
 from kiosk.learner.arrange import TITLE_GAP_MM, Bench, tile_parts
-from kiosk.learner.blocks import option_box
+from kiosk.learner.blocks import kept_together, option_box
 from kiosk.learner.view import LearnerView
 from kiosk.screen.layout import (
     NOTE_CAP_MM,
@@ -21,6 +21,7 @@ from kiosk.screen.text import line_height
 from kiosk.talk.pages import TipPage
 from kiosk.talk.truths import Sign
 
+NOTICE_MM = 3.6
 PICTURE_MM = 47.0
 PICTURE_TALL_MM = 44.0
 PICTURE_DRAWN_MM = 26.0
@@ -34,9 +35,10 @@ def tip_boxes(view: LearnerView, page: TipPage, bench: Bench) -> list[Box]:
     content, bar = bars.split(bench)
     talk, beside = bars.tip_bar(bar, page.tile, page.tile_picture, bench)
     made = [*_title(page.title, content, bench)]
-    below = _below_title(made, content, bench)
+    human_way, below = _human_way(page.note, _below_title(made, content, bench), bench)
+    made += human_way
     made += _quiz(page, below, bench) if page.quiz else _tip(page, below, bench)
-    made += _notice(page.note or view.notice, beside, view, bench)
+    made += _notice(view.notice, beside, view, bench)
     return [*made, talk, *corner_dot(page.dot, bench)]
 
 
@@ -88,6 +90,19 @@ def _illustration(name: str, rect: Rect, bench: Bench) -> list[Box]:
     ]
 
 
+def _human_way(text: str, room: Rect, bench: Bench) -> tuple[list[Box], Rect]:
+    """Ordinary type under the tip, for the one who waits for an answer that cannot come."""
+    if not text:
+        return [], room
+    text = kept_together(text)
+    cap = bench.display.cap(NOTICE_MM)
+    while cap > NOTICE_MM and bench.high(text, room.width, cap) > room.height // 3:
+        cap = max(NOTICE_MM, cap * 0.9)
+    high = bench.high(text, room.width, cap)
+    slot, rest = room.cut_bottom(high + bench.mm(0.8))
+    return [Box("note", replace(slot, height=high), Role.NOTE, text, speech=text, cap_mm=cap)], rest
+
+
 def _quiz(page: TipPage, room: Rect, bench: Bench) -> list[Box]:
     """A question among the tips, its answers as tiles."""
     words = page.quiz_word or page.body
@@ -114,7 +129,7 @@ def _notice(text: str, rect: Rect, view: LearnerView, bench: Bench) -> list[Box]
     if not text:
         return dots
     box = Box("notice", room, Role.NOTE, text, speech=text, tone=Tone.QUIET, align=Align.START)
-    return [bench.fitted(box, bench.caps(3.6, NOTE_CAP_MM)), *dots]
+    return [bench.fitted(box, bench.caps(NOTICE_MM, NOTE_CAP_MM)), *dots]
 
 
 def _dots(view: LearnerView, rect: Rect, bench: Bench) -> list[Box]:

@@ -15,9 +15,9 @@ KEY_GAP_MM = 1.1
 KEY = "key-"
 SHIFT, DELETE, SPACE, LAYER = "key-shift", "key-delete", "key-space", "key-layer"
 QWERTY = ("qwertyuiop", "asdfghjkl'", "zxcvbnm,")
-ALPHABET = ("abcdefg", "hijklmn", "opqrstu", "vwxyz'")
+ALPHABET = ("abcdefg", "hijklmn", "opqrstu", "vwxyz")
 SYMBOLS_WIDE = ("1234567890", '-/:;()£&@"', "?!+=%#*,")
-SYMBOLS_NARROW = ("1234567", "890-/:;", '()£&@"+', "?!=%#*")
+SYMBOLS_NARROW = ("1234567", "890-/:;", '()£&@"+', "?!=%'")
 
 
 class Layer(StrEnum):
