@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.documents import DOCUMENT_MAX_BYTES, open_documents, write_atomically
-from firmware.errors import BadSettings, StoreFault
+from firmware.errors import BadSettings, StoreFault, StoreFull
 
 words = st.text(max_size=12)
 records = st.dictionaries(words, st.none() | st.booleans() | st.integers() | words, max_size=4)
