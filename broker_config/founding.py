@@ -51,14 +51,13 @@ def new_site(folder: Path, plan: SitePlan, now: datetime, new_id: Callable[[], U
     making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         _begin(making, folder, plan, now, new_id())
+        open_site(making).refresh()
         making.rename(folder)
     except OSError as problem:
         raise StoreFault(f"{folder}: cannot be made ({problem.strerror}): choose another place") from problem
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    site = open_site(folder)
-    site.refresh()
-    return site
+    return open_site(folder)
 
 
 def check_new_folder(folder: Path) -> None:
