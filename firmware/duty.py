@@ -88,8 +88,11 @@ class DutyBook:
                 return UNKNOWN
             return Duty(DutyState.ON if word.attended else DutyState.OFF)
         hours = self._hours(wall_ms)
-        if word is None or wall_ms < word.said_ms:
+        if word is None:
             return hours
+        if wall_ms < word.said_ms:
+            # The clock went back: nobody can say how long ago staff spoke.
+            return hours if word.attended else UNKNOWN
         if word.attended:
             return self._attended(hours, word, wall_ms)
         return self._left(hours, word, wall_ms)

@@ -28,7 +28,9 @@ MARGIN_MM = 2.5
 GAP_MM = 1.5
 # Below a touchable box, so that a finger that lands low still counts and never counts for the box below.
 REACH_MM = 2.6
-BAR_MM = 9.6
+BAR_MM = 10.4
+# A monitor stands farther away than a panel: there everything grows with its height.
+TALL_FROM_MM = 120.0
 CAP_STEP_MM = 0.2
 
 
@@ -43,7 +45,12 @@ class Canvas:
     @property
     def tall(self) -> bool:
         """A monitor rather than the small panel."""
-        return self.display.height_mm > 120
+        return self.display.height_mm > TALL_FROM_MM
+
+    @property
+    def zoom(self) -> float:
+        """How much larger than on the small panel everything is made."""
+        return max(1.0, self.display.height_mm / TALL_FROM_MM)
 
     @property
     def page(self) -> Rect:
@@ -60,20 +67,23 @@ class Canvas:
     @property
     def target(self) -> int:
         """Height of a row of things to touch."""
-        return self.mm(TARGET_MM * (1.2 if self.tall else 1.0)) + 1
+        return self.mm(TARGET_MM) + 1
 
     def mm(self, millimetres: float) -> int:
-        return self.display.mm(millimetres)
+        return self.display.mm(millimetres * self.zoom)
 
     def cap(self, cap_mm: float) -> float:
-        """A cap height as it is set on this panel: larger on a monitor, which stands farther away."""
-        return cap_mm * self.display.text_scale * (1.4 if self.tall else 1.0)
+        """A cap height as it is set on this display, in its real millimetres."""
+        return cap_mm * self.display.text_scale * self.zoom
+
+    def cap_px(self, cap_mm: float) -> int:
+        return self.display.mm(self.cap(cap_mm))
 
     def one_line(self, text: str, width: int, cap_mm: float) -> str:
         """Cut short what does not fit on one line."""
-        if self.typesetter.width(text, self.mm(cap_mm)) <= width:
+        if self.typesetter.width(text, self.cap_px(cap_mm)) <= width:
             return text
-        cap_px, most = self.mm(cap_mm), len(text)
+        cap_px, most = self.cap_px(cap_mm), len(text)
         while most and self.typesetter.width(_shortened(text, most), cap_px) > width:
             most -= 1
         return _shortened(text, most)
@@ -148,11 +158,14 @@ class Canvas:
 
     def bar(self, top: Top, title: str = "") -> Rect:
         """The line at the top; returns the room below it."""
-        bar, rest = self.page.cut_top(self.mm(BAR_MM * (1.3 if self.tall else 1.0)), self.gap)
-        time, middle = bar.cut_left(self.mm(34 if self.tall else 20), self.gap)
+        bar, rest = self.page.cut_top(self.mm(BAR_MM), self.gap)
+        time, middle = bar.cut_left(self.mm(20), self.gap)
         self.text("time", time, top.time, 5.2, bold=True)
         if top.notice:
-            self.put(Box("notice", middle, Role.FIELD, top.notice, tone=Tone.PRIMARY), 3.6)
+            self.panel("notice-ground", middle, Tone.PRIMARY)
+            room = Rect(middle.left, middle.top, middle.width, middle.height).inset(self.mm(0.4))
+            room = room.cut_left(self.mm(1.6))[1]
+            self.text("notice", room, top.notice, 3.8, tone=Tone.PRIMARY)
         elif top.danger:
             danger, words = middle.cut_right(middle.width * 52 // 100, self.gap)
             self.put(Box("danger", danger, Role.FIELD, top.danger, tone=Tone.URGENT, bold=True), 4.4)
@@ -168,7 +181,7 @@ class Canvas:
 
     def _bar_words(self, room: Rect, top: Top, title: str) -> None:
         reader = f"Signed in: {top.reader}" if top.reader else "Locked"
-        needs = self.typesetter.width(reader, self.mm(self.cap(3.6))) + 1
+        needs = self.typesetter.width(reader, self.cap_px(3.6)) + 1
         who, words = room.cut_right(min(needs, room.width * 4 // 10), self.gap)
         if title:
             self.text("title", words, title, 4.6, bold=True, role=Role.TITLE)

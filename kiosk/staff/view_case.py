@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.screen import keyboard
+from kiosk.screen.fitting import PADDING_MM
 from kiosk.screen.keyboard import KeyboardWords
 from kiosk.screen.layout import Align, Box, Rect, Role, Tone
 from kiosk.screen.text import line_height, pitch
@@ -59,7 +60,7 @@ def heading(row: Row) -> str:
 
 def _facts(canvas: Canvas, room: Rect, view: StoryView, row: Row, facts: str) -> None:
     left, right = room.cut_left(room.width * FACTS_PERCENT // 100, canvas.gap)
-    title, _ = left.cut_top(canvas.mm(TITLE_MM * 1.5 if canvas.tall else TITLE_MM), canvas.gap)
+    title, _ = left.cut_top(canvas.mm(TITLE_MM), canvas.gap)
     canvas.text("category", title, view.category_words, 5.4, bold=True, role=Role.TITLE)
     canvas.text("facts", _fact_room(canvas, room), facts, FACTS_CAP_MM)
     canvas.put(Box("guidance", right, Role.FIELD, "\n".join(view.guidance), tone=TONES[row.line.urgency]), 4.2)
@@ -67,7 +68,7 @@ def _facts(canvas: Canvas, room: Rect, view: StoryView, row: Row, facts: str) ->
 
 def _fact_room(canvas: Canvas, room: Rect) -> Rect:
     left, _ = room.cut_left(room.width * FACTS_PERCENT // 100, canvas.gap)
-    return left.cut_top(canvas.mm(TITLE_MM * 1.5 if canvas.tall else TITLE_MM), canvas.gap)[1]
+    return left.cut_top(canvas.mm(TITLE_MM), canvas.gap)[1]
 
 
 def _fact_lines(view: StoryView, row: Row) -> list[str]:
@@ -81,7 +82,7 @@ def _ground(canvas: Canvas, room: Rect) -> Rect:
 
 def _in_pieces(canvas: Canvas, room: Rect, texts: Sequence[str], cap_mm: float) -> list[str]:
     """Text in pieces that fit the room at this size, so that no word of a case is ever cut off."""
-    cap_px = canvas.mm(canvas.cap(cap_mm))
+    cap_px = canvas.cap_px(cap_mm)
     lines = [line for text in texts for line in (*canvas.typesetter.wrap(text, room.width, cap_px), "")][:-1]
     per_page = max(1, (room.height - line_height(cap_px)) // pitch(cap_px) + 1)
     return ["\n".join(lines[start : start + per_page]).strip("\n") for start in range(0, len(lines), per_page)]
@@ -97,7 +98,7 @@ def _not_for_you(canvas: Canvas, room: Rect) -> None:
 def _proposal(canvas: Canvas, room: Rect, proposal: Proposal, scene: StoryPage) -> None:
     panel = canvas.panel("proposal-ground", room, Tone.CALM)
     inner = panel.rect.inset(canvas.mm(2.0))
-    title, rest = inner.cut_top(canvas.mm(16 if canvas.tall else 10), canvas.gap)
+    title, rest = inner.cut_top(canvas.mm(10), canvas.gap)
     who = "You want" if scene.own_proposal else f"{scene.proposer} wants"
     words = f"{who} to close this: {OUTCOME_WORDS[proposal.outcome]}"
     canvas.text("proposal", title, words, 5.0, bold=True, tone=Tone.CALM, role=Role.TITLE)
@@ -114,6 +115,8 @@ def _story_buttons(canvas: Canvas, rect: Rect, scene: StoryPage, pages: int, pag
     if not state.with_them:
         tone = Tone.PRIMARY if state.answered else Tone.PLAIN
         choices.append(("with-them", "With them", "friends", tone, True))
+    if scene.view is None:
+        choices.append(("pass-on", "Pass on", "telephone", Tone.PLAIN, True))
     if scene.proposal is not None and not scene.own_proposal and page == 0:
         choices.append(("withdraw", "Keep it open", "no", Tone.PLAIN, True))
         choices.append(("confirm", "Close it", "done", Tone.PRIMARY, True))
@@ -140,7 +143,7 @@ def _outcomes(canvas: Canvas, room: Rect, scene: Closing) -> None:
 def _reason(canvas: Canvas, room: Rect, scene: Closing) -> None:
     high = max(canvas.mm(keyboard.height_mm(canvas.display)) + 1, room.height // 2 if canvas.tall else 0)
     keys, above = room.cut_bottom(high, canvas.reach)
-    side = canvas.mm(26 if canvas.tall else 20.4) + 1
+    side = canvas.mm(20.4) + 1
     back, rest = above.cut_left(side, canvas.gap)
     done, typed = rest.cut_right(side, canvas.gap)
     canvas.button("story", back, "Back", picture="back", tone=Tone.QUIET, cap_mm=3.4)
@@ -154,8 +157,8 @@ def _reason(canvas: Canvas, room: Rect, scene: Closing) -> None:
 
 def _tail(canvas: Canvas, rect: Rect, reason: str) -> str:
     """The end of what was written: that is where the writer looks."""
-    inner = rect.inset(canvas.mm(1.4))
-    cap_px = canvas.mm(3.8)
+    inner = rect.inset(canvas.display.mm(PADDING_MM) + 2)
+    cap_px = canvas.cap_px(3.8)
     lines = canvas.typesetter.wrap(reason, inner.width, cap_px)
     fit = max(1, inner.height // pitch(cap_px))
     return "\n".join(lines[-fit:])

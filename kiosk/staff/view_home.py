@@ -35,7 +35,7 @@ def alerts(canvas: Canvas, scene: Alerts) -> None:
         return
     others = [row for number, row in enumerate(scene.rows) if number != scene.focus]
     if canvas.tall:
-        card, rest = above.cut_top(canvas.mm(54), canvas.gap)
+        card, rest = above.cut_top(canvas.mm(34), canvas.gap)
         buttons, list_room = rest.cut_top(canvas.target, canvas.reach)
         _list(canvas, list_room, others, scene.first)
         _foot(canvas, below, scene.foot, rows_elsewhere=len(scene.rows), back=scene.private)
@@ -49,7 +49,7 @@ def alerts(canvas: Canvas, scene: Alerts) -> None:
 
 def _stacked(canvas: Canvas, room: Rect, caps_mm: tuple[float, ...]) -> list[Rect]:
     """Lines of these sizes, together in the middle of the room."""
-    heights = [line_height(canvas.mm(canvas.cap(cap))) + canvas.gap if cap else 0 for cap in caps_mm]
+    heights = [line_height(canvas.cap_px(cap)) + canvas.gap if cap else 0 for cap in caps_mm]
     scale = min(1.0, room.height / sum(heights))
     top = room.top + max(0, (room.height - round(sum(heights) * scale)) // 2)
     rects = []
@@ -67,14 +67,14 @@ def _card(canvas: Canvas, rect: Rect, row: Row) -> None:
     first, rest = inner.cut_top(inner.height * 44 // 100)
     second, third = rest.cut_top(rest.height * 54 // 100)
     urgency, room = first.cut_right(first.width * 42 // 100, canvas.gap)
-    canvas.text("room", room, line.room or "Read it to see where", 7.4, bold=True, tone=tone, role=Role.TITLE)
+    canvas.text("room", room, line.room or "Where: read it", 7.4, bold=True, tone=tone, role=Role.TITLE)
     words = f"{line.words} ×{line.folded}" if line.folded > 1 else line.words
     canvas.text("urgency", urgency, words, 7.0, bold=True, tone=tone, role=Role.TITLE)
     age, place = second.cut_right(second.width * 40 // 100, canvas.gap)
     canvas.text("age", age, _age_words(row), 5.4, bold=True, tone=tone)
     canvas.text("place", place, _place_words(row), 4.4, tone=tone)
     state, how = third.cut_right(third.width * 40 // 100, canvas.gap)
-    canvas.text("how", how, GO_QUIETLY, 3.8, tone=tone)
+    canvas.text("how", how, _how_words(row), 3.8, tone=tone)
     canvas.text("state", state, state_words(row), 3.8, tone=tone)
 
 
@@ -103,7 +103,7 @@ def _answers(canvas: Canvas, rect: Rect, row: Row, *, signed_in: bool) -> None:
 
 def _list(canvas: Canvas, room: Rect, others: list[Row], first: int) -> None:
     """The other lines as tiles; more of them than fit turn over by touch."""
-    columns = max(1, room.width // canvas.mm(60 if canvas.tall else 34))
+    columns = max(1, room.width // canvas.mm(44 if canvas.tall else 34))
     rows = max(1, (room.height + canvas.reach) // (canvas.target + canvas.reach))
     cells = [
         cell
@@ -163,6 +163,10 @@ def _place_words(row: Row) -> str:
     return " · ".join(part for part in (interpreter, row.line.place) if part)
 
 
+def _how_words(row: Row) -> str:
+    return "Asked to take back: still check. Go quietly." if row.line.taken_back else GO_QUIETLY
+
+
 def _age_words(row: Row) -> str:
     added = f" · {row.line.additions} added" if row.line.additions else ""
     return age_words(row.age_ms) + added
@@ -173,15 +177,13 @@ def state_words(row: Row) -> str:
     state = row.line.state
     if row.raised_again:
         return "Nobody with them yet!"
-    if row.line.taken_back and not state.with_them:
-        return "Asked to take back: still check"
     if state.answered:
         with_them = "with them" if state.with_them else "answered"
         return f"{row.answered_by}: {with_them}" if state.acknowledged_by != NO_ID else with_them.capitalize()
     if state.going:
         return "Somebody said: I'm going"
     if state.noticed_ms is not None:
-        return "Somebody pressed “I have it”"
+        return "“I have it” was pressed"
     return "Waiting since a day" if row.overdue else "No answer yet"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kiosk.screen import keyboard
 from kiosk.screen.keyboard import KeyboardWords
 from kiosk.screen.layout import Align, Box, Rect, Role, Tone
+from kiosk.screen.text import line_height
 from kiosk.staff.canvas import Canvas
 from kiosk.staff.scenes import ChooseReader, Passphrase, Pin
 from kiosk.staff.session import PIN_DIGITS
@@ -42,7 +43,7 @@ def passphrase(canvas: Canvas, scene: Passphrase) -> None:
     room = canvas.bar(scene.top, f"{scene.name}: your passphrase")
     high = max(canvas.mm(keyboard.height_mm(canvas.display)) + 1, room.height // 2 if canvas.tall else 0)
     keys, above = room.cut_bottom(high, canvas.reach)
-    side = canvas.mm(26 if canvas.tall else 20.4) + 1
+    side = canvas.mm(20.4) + 1
     back, rest = above.cut_left(side, canvas.gap)
     opening, rest = rest.cut_right(side, canvas.gap)
     show, typed = rest.cut_right(side, canvas.gap)
@@ -66,7 +67,7 @@ def _field(canvas: Canvas, rect: Rect, scene: Passphrase) -> None:
             rect,
             Role.FIELD,
             speech=f"{scene.characters} characters",
-            cap_mm=4.0 * canvas.display.text_scale,
+            cap_mm=canvas.cap(4.0),
             secret=scene.secret,
             secret_mark=scene.mark,
         )
@@ -79,7 +80,8 @@ def pin(canvas: Canvas, scene: Pin) -> None:
     room = canvas.bar(scene.top, title)
     strips = room.rows(3, canvas.reach)
     other, dots = strips[0].cut_right(canvas.mm(46), canvas.gap)
-    canvas.text("dots", dots, _dots(scene.digits), 9.0, bold=True, align=Align.CENTRE, role=Role.TITLE)
+    middle = dots.inset((dots.height - line_height(canvas.cap_px(9.0))) // 2)
+    canvas.text("dots", middle, _dots(scene.digits), 9.0, bold=True, align=Align.CENTRE, role=Role.TITLE)
     if scene.setting:
         canvas.button("skip-pin", other, "Not now", picture="skip", tone=Tone.QUIET, cap_mm=3.6)
     else:

@@ -35,7 +35,7 @@ def _line(canvas: Canvas, strip: Rect, line: TroubleLine, now_ms: int, number: i
         canvas.button(f"seen:{line.ids[0]}", seen, "Seen", picture="yes", tone=Tone.QUIET, cap_mm=3.6)
     canvas.panel(f"trouble-{number}", room, Tone.TROUBLE)
     inner = room.inset(canvas.mm(1.2))
-    age, words = inner.cut_right(canvas.mm(40 if canvas.tall else 26), canvas.gap)
+    age, words = inner.cut_right(canvas.mm(26), canvas.gap)
     sentence, remedy = words.rows(2)
     canvas.text(f"sentence-{number}", sentence, line.sentence, 4.0, bold=True, tone=Tone.TROUBLE)
     canvas.text(f"remedy-{number}", remedy, line.remedy, 3.6, tone=Tone.TROUBLE)
@@ -46,7 +46,7 @@ def duty_choice(canvas: Canvas, scene: DutyChoice) -> None:
     """Who is here. Kiosks tell learners within seconds, so it must be true."""
     above, below = canvas.foot(canvas.bar(scene.top, "Is somebody here?"))
     first, second = above.rows(2, canvas.reach)
-    now, attend = first.cut_right(first.width // 2, canvas.gap)
+    now, attend = first.cut_right(first.width * 48 // 100, canvas.mm(4))
     words = f"{duty_words(scene.top.duty)}.\nKiosks say so to learners."
     canvas.text("duty-now", attend, words, 5.0)
     canvas.button("duty-on", now, "Office attended", picture="me", tone=Tone.PRIMARY, cap_mm=4.8, place=Place.BEFORE)

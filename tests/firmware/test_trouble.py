@@ -1,0 +1,48 @@
+"""Trouble: plain sentences, remedies, and folding by cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware.trouble import FOLD_ABOVE, WORDS, Cause, Trouble, folded, trouble_id
+
+ROOMS = {bytes([number]) * 16: f"Room {number}" for number in range(1, 10)}
+
+
+def troubles(cause: Cause, count: int) -> list[Trouble]:
+    return [Trouble(trouble_id(cause, device), cause, device, 10) for device in list(ROOMS)[:count]]
+
+
+def test_every_cause_has_a_sentence_and_a_remedy() -> None:
+    """Nothing can be raised that a screen could not say, with what to do about it."""
+    assert set(WORDS) == set(Cause)
+    assert all(words.remedy.endswith(".") and len(words.remedy) > 10 for words in WORDS.values())
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_a_cause_shared_by_more_than_three_is_one_line(cause: Cause) -> None:
+    """Three devices are three lines; four are one line that names them and stands for all four."""
+    three = folded(troubles(cause, FOLD_ABOVE), ROOMS.__getitem__)
+    four = folded(troubles(cause, FOLD_ABOVE + 1), ROOMS.__getitem__)
+    assert (len(three), len(four)) == (3, 1)
+    assert len(four[0].ids) == 4
+    assert "Room 1, Room 2, Room 3, Room 4" in four[0].sentence
+
+
+def test_seven_silent_kiosks_read_as_one_sentence() -> None:
+    """The line is short however many are silent."""
+    (line,) = folded(troubles(Cause.SILENT, 7), ROOMS.__getitem__)
+    assert line.sentence == "7 units silent: Room 1, Room 2, Room 3, Room 4 and 3 more"
+
+
+def test_what_sounds_stands_first_then_the_oldest() -> None:
+    """Order is by what must be done first."""
+    lines = folded(
+        [
+            Trouble("a", Cause.LID_OPEN, b"\1" * 16, 50),
+            Trouble("b", Cause.BUTTON_CUT, b"\2" * 16, 20),
+            Trouble("c", Cause.SITE_BLIND, b"", 90),
+        ],
+        ROOMS.__getitem__,
+    )
+    assert [line.ids for line in lines] == [("c",), ("b",), ("a",)]
