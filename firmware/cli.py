@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "site": ("broker_config.enrol:site", "Make a site; add kiosks and desks to it."),
     "doctor": ("broker_config.doctor:doctor", "Check this unit, one line a step."),
     "policy": ("firmware.policy_coverage:policy", "Show what the policies ask for and which tests prove it."),
-    "demo": ("kiosk.demo:demo", "Run a throw-away site on this machine."),
+    "demo": ("kiosk.demo.command:demo", "Run a throw-away site on this machine."),
     "rehearse": ("kiosk.rehearsal:rehearse", "Drive a rehearsal kiosk or desk from outside."),
     "bench": ("firmware.bench:bench", "Measure the path from a press to the office and back."),
 }

@@ -86,6 +86,10 @@ class Unit:
                 raise NotReached(f"{what} did not come within {seconds:g} s; the screen shows {state.get('texts')}")
             time.sleep(LOOK_EVERY_SECONDS)
 
+    def not_reached(self, what: str) -> NotReached:
+        """The error for something that should be true on this unit and is not."""
+        return NotReached(f"{what}: the screen shows {self.state().get('texts')}")
+
     def wait_until_up(self, seconds: float = 30.0) -> Json:
         """Wait for a unit that is still starting. Raises NotReached."""
         until = time.monotonic() + seconds

@@ -40,7 +40,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "kiosk.portal": ("kiosk.talk", "kiosk.words", "firmware"),
     "kiosk.technician": ("kiosk.screen", "kiosk.words", "firmware"),
     "kiosk.rehearsal": ("firmware",),
-    "kiosk.demo": ("firmware",),
+    "kiosk.demo": ("firmware", "kiosk.rehearsal"),
     "broker_config": ("firmware",),
 }
 

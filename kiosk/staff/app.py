@@ -318,6 +318,7 @@ class DeskApp:
             "scene": self._screen.scene_name,
             "boxes": [box.id for box in self._screen.boxes if box.hit is not None],
             "texts": [box.text for box in self._screen.boxes if box.text],
+            "touchable": {box.text: box.id for box in self._screen.boxes if box.hit is not None and box.text},
             "connected": self._engine.connected,
             "lines": [_line(line.report, line.reports, line.state.stage.value, line.room) for line in lines],
             "troubles": [line.sentence for line in self._engine.supervisor.lines()],

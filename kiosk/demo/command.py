@@ -1,0 +1,93 @@
+"""`quietbell demo`: make the site, start broker, desk and kiosk, then leave them to a person or play the journey.
+
+Owns the order of things and the ending: whatever happens, every process that was started is ended and the site's
+folder is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from firmware.errors import TechnicianError
+from kiosk.demo.broker import DemoBroker, choose_broker
+from kiosk.demo.journey import Journey
+from kiosk.demo.legend import legend
+from kiosk.demo.processes import Running, start_unit
+from kiosk.demo.throwaway import ThrowawaySite, make_site
+from kiosk.rehearsal import Unit
+
+WATCH_SECONDS = 0.2
+_SHOWN_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY")
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="Play the journey without a display and write pictures.")
+@click.option("--profile", default="secondary-school", show_default=True, help="Which site profile to use.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-output"), show_default=True)
+@click.option("--broker", type=click.Choice(["auto", "mosquitto", "amqtt"]), default="auto", show_default=True)
+def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
+    """Run a throw-away site on this machine."""
+    play = headless or not any(os.environ.get(name) for name in _SHOWN_VARIABLES)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="quietbell-demo-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        click.echo("Making a throw-away site: keys, certificates, readers. This takes a few seconds.", err=True)
+        site = make_site(folder / "site", profile)
+        running = choose_broker(broker, site.path / "broker", site.port)
+        click.echo(running.banner, err=True)
+        running.start()
+        stack.callback(running.stop)
+        kiosk, desk = (_start(stack, kind, root, play) for kind, root in (("kiosk", site.kiosk), ("desk", site.desk)))
+        if play:
+            _play(site, running, out)
+        else:
+            click.echo(legend(site))
+            _watch(kiosk, desk)
+
+
+def _start(stack: ExitStack, kind: str, root: Path, play: bool) -> Running:
+    unit = start_unit(kind, root, _environment(play), root / f"{kind}.log")
+    stack.callback(unit.stop)
+    Unit(root / "run").wait_until_up()
+    return unit
+
+
+def _play(site: ThrowawaySite, broker: DemoBroker, out: Path) -> None:
+    """No display: the machine itself taps, talks and answers."""
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("*.png"):
+        old.unlink()
+    journey = Journey(
+        kiosk=Unit(site.kiosk / "run"), desk=Unit(site.desk / "run"), broker=broker, site=site, out=out, say=click.echo
+    )
+    journey.play()
+    click.echo(f"Every truth was reached. Pictures: {out}/", err=True)
+
+
+def _watch(kiosk: Running, desk: Running) -> None:
+    """Until a window is closed or Ctrl-C."""
+    while kiosk.alive() and desk.alive():
+        time.sleep(WATCH_SECONDS)
+    for unit in (kiosk, desk):
+        status = unit.status()
+        if status not in (None, 0, -signal.SIGTERM):
+            raise TechnicianError(f"the {unit.kind} stopped by itself (status {status}): {unit.last_words()}")
+
+
+def _environment(play: bool) -> Mapping[str, str]:
+    return {**os.environ, "SDL_VIDEODRIVER": "dummy"} if play else dict(os.environ)
+
+
+def _interrupt(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
