@@ -13,6 +13,8 @@ MARGIN_MM = 3.0
 GAP_MM = 2.5
 """Between tiles; a touch there counts for the tile above it, so that fingers that land low still hit."""
 TITLE_GAP_MM = 1.0
+LIST_SHARE = 0.6
+LIST_MOST = 4
 SIDE_MM = 22.0
 SIDE_LEAST_ROOM_MM = 100.0
 TILE_MOST_MM = 36.0
@@ -94,14 +96,21 @@ def tile_parts(
     `room` ends where the last row's hit areas end. Each tile gets 20 mm each way, its gap included. `more` stands last
     on each part when there are several (`always_more`: also when there is one).
     """
-    for count in range(len(boxes), 0, -1):
-        parts = [list(boxes[first : first + count]) for first in range(0, len(boxes), count)]
-        if len(parts) > 1 or always_more:
-            parts = [[more, *part] if more_first else [*part, more] for part in parts]
-        laid = [_lay(part, room, bench, cap_mm) for part in parts]
-        if all(laid):
-            return laid
-    return []
+    parts: list[list[Box]] = []
+    rest = list(boxes)
+    while rest:
+        found: list[Box] = []
+        count = len(rest) + 1
+        while count > 1 and not found:
+            count -= 1
+            alone = count == len(boxes) and not always_more
+            part = rest[:count] if alone else ([more, *rest[:count]] if more_first else [*rest[:count], more])
+            found = _lay(part, room, bench, cap_mm)
+        if not found:
+            return []
+        parts.append(found)
+        rest = rest[count:]
+    return parts
 
 
 def _lay(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
@@ -130,7 +139,9 @@ def _lay_with_side(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float
 
 def _lay_evenly(boxes: Sequence[Box], room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
     """Rows of equal tiles, fewest rows first, pictures above words where there is height for it; empty: no way."""
-    for rows in range(1, len(boxes) + 1):
+    # A tall room is read downwards: few answers stand in a list there.
+    listed = room.height > room.width * LIST_SHARE and len(boxes) <= LIST_MOST
+    for rows in range(len(boxes), 0, -1) if listed else range(1, len(boxes) + 1):
         columns = -(-len(boxes) // rows)
         if columns * (rows - 1) >= len(boxes):
             continue

@@ -50,7 +50,7 @@ def talk_bar(bar: Rect, hide: str, back: str, can_read: bool, words: ControlWord
         return _placed_wide(bar, back_box, hide_box, helps, bench)
     first, second = bar.rows(2)
     back_rect, hide_rect = first.cut_left(bench.mm(TARGET_MM), bench.gap)
-    small, read_rect = second.cut_left(2 * bench.mm(TARGET_MM) + bench.gap, bench.gap)
+    small, read_rect = second.cut_left(2 * bench.mm(LANGUAGE_MM) + bench.gap, bench.gap)
     rects = [*small.columns(2, bench.gap), read_rect]
     return [_control(back_box, back_rect, bench), _hide(hide_box, hide_rect, bench)] + [
         _control(box, rect, bench) for box, rect in zip(helps, rects, strict=True)

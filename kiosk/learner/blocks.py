@@ -12,7 +12,7 @@ from kiosk.talk.pages import OptionView, Page
 from kiosk.talk.questions import ScreenId
 from kiosk.talk.truths import Sign
 
-_BETWEEN_DIGITS = re.compile(r"(?<=\d) (?=\d)")
+_BETWEEN_DIGITS = re.compile(r"(?<=[\d:]) (?=\d)")
 
 
 @dataclass(frozen=True, slots=True)

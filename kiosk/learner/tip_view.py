@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from kiosk.learner import bar as bars
@@ -34,10 +33,8 @@ def tip_boxes(view: LearnerView, page: TipPage, bench: Bench) -> list[Box]:
     """All boxes of the idle page, not yet mirrored."""
     content, bar = bars.split(bench)
     talk, beside = bars.tip_bar(bar, page.tile, page.tile_picture, bench)
-    made = [*_title(page.title, content, bench)]
-    human_way, below = _human_way(page.note, _below_title(made, content, bench), bench)
-    made += human_way
-    made += _quiz(page, below, bench) if page.quiz else _tip(page, below, bench)
+    human_way, content = _human_way(page.note, content, bench)
+    made = [*((page.quiz and _quiz(page, content, bench)) or _tip(page, content, bench)), *human_way]
     made += _notice(view.notice, beside, view, bench)
     return [*made, talk, *corner_dot(page.dot, bench)]
 
@@ -51,23 +48,22 @@ def corner_dot(sign: Sign, bench: Bench) -> list[Box]:
     return [Box("call-dot", rect, Role.DOT, picture=f"dot-{sign.value}", tone=Tone.QUIET)]
 
 
-def _title(text: str, content: Rect, bench: Bench) -> list[Box]:
-    width = content.width
-    for cap in bench.primary_caps():
-        high = bench.high(text, width, cap, True)
-        if high <= 2 * line_height(bench.mm(cap)) + bench.mm(1):
-            break
-    rect = Rect(content.left, content.top, width, high)
-    return [Box("title", rect, Role.TITLE, text, speech=text, cap_mm=cap, bold=True)]
+def _title(text: str, content: Rect, bench: Bench) -> Box:
+    """At the wanted scale when that takes one line, else as large as stands on two."""
+    caps = list(bench.primary_caps())
+    one = (cap for cap in caps if bench.high(text, content.width, cap, True) <= line_height(bench.mm(cap)))
+    return _line("title", text, content.top, content, bench, next(one, caps[-1]), bold=True)
 
 
-def _below_title(made: Sequence[Box], content: Rect, bench: Bench) -> Rect:
-    top = made[-1].rect.bottom + bench.mm(TITLE_GAP_MM)
-    return Rect(content.left, top, content.width, content.bottom - top)
+def _under(box: Box, content: Rect, bench: Bench) -> Rect:
+    top = box.rect.bottom + bench.mm(TITLE_GAP_MM)
+    return replace(content, top=top, height=content.bottom - top)
 
 
 def _tip(page: TipPage, room: Rect, bench: Bench) -> list[Box]:
     """Picture and words on two grounds of the same shape as the talk's tiles."""
+    title = _title(page.title, room, bench)
+    room = _under(title, room, bench)
     room = replace(room, height=room.height - bench.gap)
     if bars.is_wide(bench):
         picture, words = room.cut_left(bench.mm(PICTURE_MM), bench.gap)
@@ -77,8 +73,8 @@ def _tip(page: TipPage, room: Rect, bench: Bench) -> list[Box]:
     beside = bench.fitted(body, bench.primary_caps())
     alone = bench.fitted(replace(body, rect=room), bench.primary_caps())
     if not bench.fits(beside) or alone.cap_mm > beside.cap_mm * 1.2:
-        return [alone]
-    return [*_illustration(page.picture, picture, bench), beside]
+        return [title, alone]
+    return [title, *_illustration(page.picture, picture, bench), beside]
 
 
 def _illustration(name: str, rect: Rect, bench: Bench) -> list[Box]:
@@ -96,7 +92,7 @@ def _human_way(text: str, room: Rect, bench: Bench) -> tuple[list[Box], Rect]:
         return [], room
     text = kept_together(text)
     cap = bench.display.cap(NOTICE_MM)
-    while cap > NOTICE_MM and bench.high(text, room.width, cap) > room.height // 3:
+    while cap > NOTICE_MM and bench.high(text, room.width, cap) > room.height // 4:
         cap = max(NOTICE_MM, cap * 0.9)
     high = bench.high(text, room.width, cap)
     slot, rest = room.cut_bottom(high + bench.mm(0.8))
@@ -104,17 +100,23 @@ def _human_way(text: str, room: Rect, bench: Bench) -> tuple[list[Box], Rect]:
 
 
 def _quiz(page: TipPage, room: Rect, bench: Bench) -> list[Box]:
-    """A question among the tips, its answers as tiles."""
-    words = page.quiz_word or page.body
+    """A question among the tips, its answers as tiles; empty when it does not fit."""
+    for said in (page.quiz_word or page.body, page.quiz_word):
+        for cap in bench.primary_caps():
+            made = _asked(page, said, room, bench, cap)
+            if made:
+                return made
+    return []
+
+
+def _asked(page: TipPage, said: str, room: Rect, bench: Bench, cap: float) -> list[Box]:
+    made = [_line("title", page.title, room.top, room, bench, cap, bold=True)]
+    if said:
+        made.append(_line("body", said, _under(made[-1], room, bench).top, room, bench, cap))
+    made.append(_line("quiz", page.quiz, _under(made[-1], room, bench).top, room, bench, cap, bold=True))
     options = [option_box(option) for option in page.quiz_answers]
-    for cap in bench.primary_caps():
-        said = _line("body", words, room.top, room, bench, cap)
-        asked = _line("quiz", page.quiz, said.rect.bottom + bench.mm(TITLE_GAP_MM), room, bench, cap, bold=True)
-        top = asked.rect.bottom + bench.mm(TITLE_GAP_MM)
-        laid = tile_parts(options, options[0], replace(room, top=top, height=room.bottom - top), bench, cap)
-        if len(laid) == 1:
-            return [said, asked, *laid[0]]
-    return _tip(page, room, bench)
+    laid = tile_parts(options, options[0], _under(made[-1], room, bench), bench, cap)
+    return [*made, *laid[0]] if len(laid) == 1 else []
 
 
 def _line(id: str, text: str, top: int, room: Rect, bench: Bench, cap: float, *, bold: bool = False) -> Box:

@@ -98,7 +98,10 @@ def test_everything_is_said_on_some_part(name: str, panel: str, scale: float) ->
     page = VIEWS[name].page
     found = pages(name, panel, scale)
     ids_made = {box.id for _, made in found for box in made}
-    if not isinstance(page, Page) or VIEWS[name].languages:
+    if not isinstance(page, Page):
+        assert {ids.OPTION + option.id for option in page.quiz_answers} <= ids_made
+        return
+    if VIEWS[name].languages:
         return
     assert {ids.OPTION + option.id for option in page.options} <= ids_made
     if len(found) > 1:
@@ -149,11 +152,11 @@ def test_danger_is_two_touches_at_any_size(panel: str, scale: float) -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_bigger_words_are_bigger(scale: float) -> None:
-    """The questions that decide about help stand at the full text scale."""
-    for name in ("danger", "send", "truths", "adult"):
+    """The questions that decide about help stand at the full text scale, truths at most a seventh below it."""
+    for name, share in (("danger", 1.0), ("send", 1.0), ("adult", 1.0), ("truths", 0.85)):
         _, made = pages(name, "1280x720", scale)[0]
         head = next(box for box in made if box.id in ("title", "truth"))
-        assert head.cap_mm == pytest.approx(PRIMARY_CAP_MM * scale), name
+        assert head.cap_mm >= PRIMARY_CAP_MM * scale * share - 0.01, name
 
 
 @pytest.mark.parametrize("name", ["danger", "truths-stored", "tip-odd-message", "typing-shown"])
