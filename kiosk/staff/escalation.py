@@ -69,6 +69,7 @@ class _Climb:
 
     start_ms: int
     sounded_ms: int | None = None
+    silenced_ms: int | None = None
     rungs_done: int = 0
     paged_ms: int = 0
     reminded: bool = False
@@ -169,8 +170,7 @@ class Escalation:
         if climb.sounded_ms is not None:
             again = climb.start_ms + SOUND_AGAIN_AFTER_MS
             due_ms = again if climb.sounded_ms < again else climb.sounded_ms + SOUND_EVERY_MS
-        if line.state.noticed_ms is not None and line.state.noticed_ms >= climb.start_ms:
-            due_ms = max(due_ms, line.state.noticed_ms + NOTICED_SILENCES_MS)
+        due_ms = max(due_ms, _silent_until(line, climb))
         first = climb.sounded_ms is None
         if not first:
             due_ms = max(due_ms, self._outputs.sounded_ms + SOUND_EVERY_MS)
@@ -262,6 +262,17 @@ def _start(line: AlertLine) -> int:
     if line.state.answered and line.state.acknowledged_ms is not None:
         return line.state.acknowledged_ms + WITH_THEM_WITHIN_MS
     return line.state.since_ms
+
+
+def _silent_until(line: AlertLine, climb: _Climb) -> int:
+    """A press of the button silences for 120 s. The next counts only when it has sounded since: a hand (or a stuck
+    button) that presses for ever cannot keep a danger quiet."""
+    pressed, before = line.state.noticed_ms, climb.silenced_ms
+    if pressed is not None and pressed >= climb.start_ms and pressed != before:
+        sounded_since = climb.sounded_ms is not None and before is not None and climb.sounded_ms > before
+        if before is None or sounded_since:
+            climb.silenced_ms = pressed
+    return climb.start_ms if climb.silenced_ms is None else climb.silenced_ms + NOTICED_SILENCES_MS
 
 
 def _at_once(line: AlertLine, duty: Duty, rung: int) -> bool:

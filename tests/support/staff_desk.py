@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firmware.clock import Moment
@@ -23,7 +22,6 @@ from firmware.reader_parts import Person, found_register
 from firmware.readers import ReaderKeys
 from kiosk.staff import events as ev
 from kiosk.staff.desk import Desk
-from kiosk.staff.scenes import Scene
 
 SITE = b"S" * 16
 DESK = b"D" * 16
@@ -132,12 +130,21 @@ def alert_of(
 
 
 def arrival(
-    number: int, *, at_ms: int = 0, device: bytes = KIOSK, digest: bytes = b"d" * 32, **alert: object
+    number: int,
+    *,
+    at_ms: int = 0,
+    device: bytes = KIOSK,
+    digest: bytes = b"d" * 32,
+    kind: Kind = Kind.REPORT,
+    urgency: Urgency = Urgency.NOW,
+    private: bool = False,
+    room: str = "Room 12",
+    language: str = "en",
+    about: bytes = b"",
 ) -> ev.ReportArrived:
     """A report without an envelope, for what needs no story."""
-    told = alert_of(**alert)  # type: ignore[arg-type]  # keywords of alert_of, checked at the call by the test's own use
+    told = alert_of(kind=kind, urgency=urgency, private=private, room=room, language=language, about=about)
     report = number.to_bytes(16, "big")
-    room = str(alert.get("room", "Room 12"))
     return ev.ReportArrived(report, digest, device, told, START_MS + at_ms, WALL_MS + at_ms, room, "First floor")
 
 
@@ -157,6 +164,3 @@ def sign_in(desk: Desk, keys: ReaderKeys, *, at_ms: int = 0, pin: str = "") -> l
     assert any(isinstance(effect, ev.OpenKey) for effect in effects)
     effects += desk.step(ev.Unlocked(keys), moment(at_ms))
     return effects + touch(desk, *([f"digit:{digit}" for digit in pin] or ["skip-pin"]), at_ms=at_ms)
-
-
-SceneMaker = Callable[[], Scene]
