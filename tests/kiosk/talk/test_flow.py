@@ -421,6 +421,15 @@ def test_a_failure_that_nobody_saw_is_told_on_the_next_page() -> None:
     assert note == "Could not save. Not sent. Go to reception."
 
 
+def test_another_learner_s_failed_draft_is_not_offered_to_be_tried_again() -> None:
+    """Its failure comes while the next report stands on the page: that page says nothing of it and offers nothing."""
+    player = Player(saves=False).play(TOUCH, "yes", HideNow(), TOUCH, "yes", Saved(2, report_id(2)), SaveFailed(1))
+    page = talk_page(player.state, secondary(), DutyView(), 0)
+    assert "try-again" not in [option.id for option in page.options]
+    assert page.body == ()
+    assert player.state.unseen_failure_ms == player.now_ms
+
+
 # ------------------------------------------------------------------ whatever happens
 
 ALL_OPTIONS = sorted(
