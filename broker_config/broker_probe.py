@@ -16,6 +16,7 @@ from firmware.errors import BadInput
 
 TIMEOUT_SECONDS = 5.0
 _CONNACK = 0x20
+_DISCONNECT = b"\xe0\x00"
 # MQTT 3.1.1, table 3.1
 _REFUSALS = {1: "protocol version", 2: "client id", 3: "unavailable", 4: "user name", 5: "not authorised"}
 
@@ -45,6 +46,7 @@ def knock(door: Door, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
         ):
             secure.sendall(_connect_packet())
             _check_answer(_read(secure, 4), where)
+            secure.sendall(_DISCONNECT)
             return secure.version() or "TLS"
     except ssl.SSLCertVerificationError as problem:
         raise BadInput(

@@ -42,7 +42,7 @@ def test_broker_neither_waits_nor_drops() -> None:
     assert said["set_tcp_nodelay"] == said["autosave_on_changes"] == ["true"]
     assert said["autosave_interval"] == ["1"]
     assert int(said["max_queued_messages"][0]) >= 10_000
-    assert 0 < int(said["message_size_limit"][0]) <= 2**20
+    assert 0 < int(said["max_packet_size"][0]) <= 2**20
     assert said["sys_interval"] == ["0"]
 
 
