@@ -21,6 +21,7 @@ from firmware.settings import (
     load_device,
     parse_device,
 )
+from kiosk.screen.theme import THEMES
 
 ID, SITE = "6f1c2a52-7a0e-4c53-9d0b-2b8f3f6f0a11", "0e8a4a3e-33a5-4b7e-8a38-0f6a5e0f3c21"
 GOOD = f"""
@@ -43,7 +44,7 @@ width_mm = 154
 rotation = 90
 text_scale = 1.3
 left_handed = true
-theme = "contrast"
+theme = "high-contrast"
 [board]
 pins = "mock"
 """
@@ -69,7 +70,12 @@ def test_a_full_file_is_read_as_written() -> None:
     assert (settings.broker.host, settings.broker.port) == ("broker.example", 8884)
     assert (settings.screen.width_px, settings.screen.height_px, settings.screen.width_mm) == (800, 480, 154.0)
     assert (settings.screen.rotation, settings.screen.text_scale, settings.screen.left_handed) == (90, 1.3, True)
-    assert (settings.screen.theme, settings.board) == (Theme.CONTRAST, Pins.MOCK)
+    assert (settings.screen.theme, settings.board) == (Theme.HIGH_CONTRAST, Pins.MOCK)
+
+
+def test_every_theme_that_a_file_may_name_can_be_painted() -> None:
+    """What settings accept and what the screen knows are the same names."""
+    assert {theme.value for theme in Theme} == set(THEMES)
 
 
 def test_what_may_be_left_out_has_safe_values() -> None:
@@ -113,7 +119,7 @@ def test_what_may_be_left_out_has_safe_values() -> None:
         ("rotation = 90", "rotation = 45", "screen.rotation"),
         ("text_scale = 1.3", "text_scale = 9", "screen.text_scale"),
         ("left_handed = true", "left_handed = 1", "screen.left_handed"),
-        ('theme = "contrast"', 'theme = "pink"', "screen.theme"),
+        ('theme = "high-contrast"', 'theme = "pink"', "screen.theme"),
         ('pins = "mock"', 'pins = "17"', "board.pins"),
         ("epoch = 3", "epoch = 3\nroon = 1", "device.roon"),
         ("format = 1", "format = 1\ncolour = 1", "colour"),
