@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from firmware.envelope import UpEnvelope, open_story
 from firmware.errors import BadInput, Locked, Refused, WrongPin
 from firmware.identity import SIGNING_SEED_BYTES, KemKey, ReaderEntry, ReaderRegister, SigningKey, seal_to
+from firmware.memory import LockedBytes
 from firmware.messages import Stage, Story, encode, receipt_claim
 from firmware.reader_parts import open_routes
 from firmware.readers import ReaderKeys
 from kiosk.staff.cases import CaseNote
-from firmware.memory import LockedBytes
 
 IDLE_LOCKS_AFTER_MS = 5 * 60_000
 HELD_AT_MOST_MS = 12 * 3_600_000

@@ -1,0 +1,42 @@
+"""Secrets in memory: locked pages that are wiped, and a process that leaves no core."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import resource
+from pathlib import Path
+
+from firmware.memory import LockedBytes, forbid_dumps
+
+
+def locked_kib() -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmLck"))
+    return int(line.split()[1])
+
+
+def test_a_secret_is_in_a_locked_page_until_it_is_wiped() -> None:
+    """The kernel counts the page as locked, and no longer after the wipe."""
+    before = locked_kib()
+    secret = LockedBytes(b"s" * 128)
+    assert secret.reveal() == b"s" * 128
+    assert secret.locked == (locked_kib() > before)
+    secret.wipe()
+    secret.wipe()
+    assert (secret.wiped, secret.reveal(), locked_kib()) == (True, b"", before)
+
+
+def _harden(sender: multiprocessing.connection.Connection) -> None:
+    failed = forbid_dumps()
+    readable = Path("/proc/self/status").read_text()
+    sender.send((failed, resource.getrlimit(resource.RLIMIT_CORE), "CoreDumping:\t0" in readable))
+
+
+def test_no_core_dumps_and_no_debuggers() -> None:
+    """In its own process, because it cannot be taken back."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_harden, args=(sender,))
+    process.start()
+    failed, cores, _ = receiver.recv()
+    process.join()
+    assert (failed, cores) == ((), (0, 0))
