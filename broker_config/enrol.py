@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import secrets
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -92,7 +93,7 @@ def new(
     )
     made = new_site(folder, plan, _now(), uuid4)
     click.echo(f"site {id_text(made.book.facts().id)} is in {made.folder}")
-    click.echo(f"next: quietbell site add-desk {folder} --room 'Staff office'")
+    click.echo(f"next: quietbell site add-desk {shlex.quote(str(folder))} --room 'Staff office'")
 
 
 @site.command()

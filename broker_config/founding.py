@@ -50,14 +50,17 @@ def new_site(folder: Path, plan: SitePlan, now: datetime, new_id: Callable[[], U
     check_new_folder(folder)
     making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _begin(making, folder, plan, now, new_id())
+        _begin(making, plan, now, new_id())
         open_site(making).refresh()
         making.rename(folder)
     except OSError as problem:
         raise StoreFault(f"{folder}: cannot be made ({problem.strerror}): choose another place") from problem
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    return open_site(folder)
+    site = open_site(folder)
+    # The broker's files name the folder that they now stand in.
+    site.refresh()
+    return site
 
 
 def check_new_folder(folder: Path) -> None:
@@ -68,7 +71,7 @@ def check_new_folder(folder: Path) -> None:
         raise BadInput(f"{folder.parent}: no folder that you can write into: make it first, or choose another place")
 
 
-def _begin(making: Path, folder: Path, plan: SitePlan, now: datetime, uuid: UUID) -> None:
+def _begin(making: Path, plan: SitePlan, now: datetime, uuid: UUID) -> None:
     """Write what `refresh` cannot make again: keys, certificates and the first page of the book."""
     if len(plan.recovery_key) != KEM_PUBLIC_BYTES:
         raise BadInput("the recovery file is not one: give the .pub file that `quietbell site recovery` wrote")
@@ -99,7 +102,7 @@ def _begin(making: Path, folder: Path, plan: SitePlan, now: datetime, uuid: UUID
         profile=plan.profile,
         broker_hosts=plan.broker_hosts,
         broker_port=plan.broker_port,
-        broker_directory=str(plan.broker_directory or folder / "broker"),
+        broker_directory=str(plan.broker_directory or ""),
         broker_user=plan.broker_user,
     )
     SiteBook(making / BOOK_FILE).begin(facts)

@@ -254,8 +254,8 @@ class Site:
     def _render_broker(self, facts: SiteFacts, records: tuple[DeviceRecord, ...]) -> None:
         ids = {kind: [record.id for record in records if record.active and record.kind is kind] for kind in DeviceKind}
         rules = acl_rules(facts.id, ids[DeviceKind.KIOSK], ids[DeviceKind.DESK], ids[DeviceKind.WATCHER])
-        place = BrokerPlace(PurePosixPath(facts.broker_directory), facts.broker_port, facts.broker_user)
         broker = self.folder / "broker"
+        place = BrokerPlace(PurePosixPath(facts.broker_directory or broker), facts.broker_port, facts.broker_user)
         write_atomically(broker / "acl", render_acl(rules).encode(), files.SECRET_MODE)
         write_atomically(broker / "mosquitto.conf", render_configuration(place).encode(), files.PUBLIC_MODE)
 

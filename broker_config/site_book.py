@@ -33,7 +33,10 @@ _Version = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class SiteFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What does not change after `site new`. `broker_hosts`: devices use the first, the certificate holds all."""
+    """What does not change after `site new`. `broker_hosts`: devices use the first, the certificate holds all.
+
+    `broker_directory` is where the broker's files stand on its machine; empty: in this site's own folder.
+    """
 
     uuid: UUID
     name: Short

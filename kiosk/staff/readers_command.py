@@ -126,7 +126,7 @@ def _ask(ceremony: Ceremony, name: str, role: Role, needed: int) -> tuple[Newcom
 
 def _ask_passphrase(name: str) -> str:
     offered = make_passphrase(secrets.SystemRandom())
-    click.echo(f"A passphrase for {name}, whom nobody should overlook now:\n    {offered}")
+    click.echo(f"A passphrase for {name}; nobody else should see it:\n    {offered}")
     if click.confirm("Keep these words?", default=True):
         typed = click.prompt("Type them once, to be sure", type=str, hide_input=True)
         if normal_passphrase(typed) != offered:

@@ -338,6 +338,16 @@ def test_broker_elsewhere_has_its_own_paths(tmp_path: Path) -> None:
     assert str(tmp_path) not in text
 
 
+def test_moved_site_works_from_its_new_folder(made: MadeSite, tmp_path: Path) -> None:
+    """After the folder was moved and refreshed, the broker's configuration names the new place alone."""
+    place = tmp_path / "elsewhere"
+    made.folder.rename(place)
+    open_site(place).refresh()
+    text = (place / "broker" / "mosquitto.conf").read_text()
+    assert f"acl_file {place}/broker/acl\n" in text
+    assert str(made.folder) not in text
+
+
 def test_lost_authority_is_told_plainly(made: MadeSite) -> None:
     """Without its keys a site cannot add devices, and says where they come from."""
     shutil.rmtree(made.folder / "authority")

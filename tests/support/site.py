@@ -174,6 +174,7 @@ def copy_site(made: MadeSite, folder: Path) -> MadeSite:
     """An independent copy, for tests that change a site which others share."""
     shutil.copytree(made.folder.parent, folder, dirs_exist_ok=True)
     site = open_site(folder / made.folder.name)
+    site.refresh()
     moved = {device_of(root): site.root_of(device_of(root)) for root in (*made.kiosks, *made.desks)}
     return MadeSite(
         site,
