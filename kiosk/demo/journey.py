@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from kiosk.demo.broker import DemoBroker
-from kiosk.demo.throwaway import PASSPHRASE, READER, ThrowawaySite
+from kiosk.demo.throwaway import PEOPLE, ThrowawaySite
 from kiosk.rehearsal import Json, NotReached, Unit
 
 # A report that is in no hurry waits for the next heartbeat, at most 25 s away.
@@ -73,7 +73,8 @@ class Journey:
 
     def _answer(self) -> None:
         """A reader signs in, answers, is with them, and closes."""
-        self._sign_in()
+        self._sign_in(*PEOPLE[1][::2])
+        self._step("unlocked")
         self._desk.touch("going")
         self._until_stage("report", "acknowledged")
         self._desk.touch("with-them")
@@ -100,6 +101,13 @@ class Journey:
         self._desk.touch("with-them")
         self._desk.touch("story")
         self._close()
+        self._step("silent-call-close-asked")
+        # Two readers close what was danger: the head confirms what the lead has asked for.
+        self._home()
+        self._desk.touch("lock")
+        self._sign_in(*PEOPLE[0][::2])
+        self._desk.touch("story")
+        self._desk.touch("confirm")
         self._until_stage("call", "closed", name="silent-call-closed")
 
     def _broker_dies(self) -> None:
@@ -153,19 +161,23 @@ class Journey:
 
     # --- what chapters share ---
 
-    def _sign_in(self) -> None:
+    def _sign_in(self, name: str, passphrase: str) -> None:
         self._desk.touch("unlock")
+        if (
+            self._desk.wait_for(lambda state: state["scene"] in ("choosereader", "pin"), "the sign-in")["scene"]
+            == "pin"
+        ):
+            # One reader's key is held for this shift; this one is another.
+            self._desk.touch("use-passphrase")
         state = self._desk.wait_for(lambda state: state["scene"] == "choosereader", "the readers' names")
-        self._step("names")
-        self._desk.touch(_box_of(state, READER))
+        self._desk.touch(_box_of(state, name))
         self._desk.wait_for(lambda state: state["scene"] == "passphrase", "the passphrase")
-        self._desk.type(PASSPHRASE)
+        self._desk.type(passphrase)
         self._desk.enter()
         self._desk.wait_for(lambda state: state["scene"] == "pin", "the question for a PIN", 30.0)
         for digit in PIN:
             self._desk.touch(f"digit:{digit}")
         self._home()
-        self._step("unlocked")
 
     def _close(self) -> None:
         self._desk.touch("close")

@@ -20,7 +20,6 @@ PEOPLE = (
     ("Ina Chair", "independent", "velvet anchor biscuit lantern forest jacket"),
     ("Ivo Governor", "independent", "bronze kettle pillow rocket saddle tunnel"),
 )
-READER, PASSPHRASE = PEOPLE[1][0], PEOPLE[1][2]
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,10 @@ _REHEARSAL = ("--rehearsal", "--board", "mock")
 
 
 def _make_readers(desk: Path) -> None:
-    """The head and the lead found the readers; both sign for everybody who follows."""
+    """The head and the lead found the readers; both sign for whoever follows, except that the second independent
+    reader gets the key of their route from the first."""
     for number, (name, role, passphrase) in enumerate(PEOPLE):
-        signers = PEOPLE[: min(number, 2)]
+        signers = PEOPLE[: min(number, 2)] if number < 5 else (PEOPLE[1], PEOPLE[4])
         lines = [passphrase, *(f"{signer}={words}" for signer, _, words in signers)]
         quietbell(
             "reader", "new", "--root", str(desk), "--name", name, "--role", role, "--passphrase-stdin", lines=lines
