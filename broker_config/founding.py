@@ -48,15 +48,16 @@ def new_site(folder: Path, plan: SitePlan, now: datetime, new_id: Callable[[], U
     """
     folder = folder.absolute()
     check_new_folder(folder)
-    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _begin(making, plan, now, new_id())
-        open_site(making).refresh()
-        making.rename(folder)
+        making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            _begin(making, plan, now, new_id())
+            open_site(making).refresh()
+            making.rename(folder)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
     except OSError as problem:
         raise StoreFault(f"{folder}: cannot be made ({problem.strerror}): choose another place") from problem
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     site = open_site(folder)
     # The broker's files name the folder that they now stand in.
     site.refresh()
@@ -65,7 +66,11 @@ def new_site(folder: Path, plan: SitePlan, now: datetime, new_id: Callable[[], U
 
 def check_new_folder(folder: Path) -> None:
     """Raises BadInput when a site cannot be made at `folder` (a full path)."""
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    try:
+        taken = folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    except OSError as problem:
+        raise BadInput(f"{folder}: cannot be looked into ({problem.strerror}): choose another place") from problem
+    if taken:
         raise BadInput(f"{folder}: something is there already: choose a new folder (a site is never written over)")
     if not folder.parent.is_dir() or not os.access(folder.parent, os.W_OK):
         raise BadInput(f"{folder.parent}: no folder that you can write into: make it first, or choose another place")

@@ -69,7 +69,11 @@ class DevicePlan:
 def open_site(folder: Path) -> Site:
     """Raises BadInput when there is no site in `folder`."""
     book = folder / BOOK_FILE
-    if not book.is_file():
+    try:
+        here = book.is_file()
+    except OSError as problem:
+        raise StoreFault(f"{folder}: cannot be looked into ({problem.strerror}): mend its owner and mode") from problem
+    if not here:
         raise BadInput(f"{folder}: no site is here (no {BOOK_FILE}): make one with `quietbell site new`")
     return Site(folder.absolute(), SiteBook(book))
 
@@ -271,5 +275,5 @@ def _version_at(desk: Root, site: bytes) -> int:
     try:
         untrusted = [(desk.public / name).read_bytes() for name in (files.READER_REGISTER, files.ROUTE_SHEET)]
         return read_reader_parts(untrusted[0], untrusted[1], site=site, held=None).register.version
-    except (FileNotFoundError, Refused):
+    except (OSError, Refused):
         return 0

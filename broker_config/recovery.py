@@ -36,8 +36,9 @@ def make_recovery(sealed: Path, random: random_module.Random, *, cost: Cost = PR
         raise BadInput(f"{sealed.parent}: no such folder: make it first, or choose another place")
     key, passphrase = KemKey.generate(), make_passphrase(random)
     content = seal_secret(key.to_bytes(), passphrase, purpose=_purpose(key.public), cost=cost)
-    write_atomically(sealed, content, files.SECRET_MODE)
+    # The sealed half last: if it cannot be written nobody holds a key that no passphrase was shown for.
     write_atomically(public, key.public, files.PUBLIC_MODE)
+    write_atomically(sealed, content, files.SECRET_MODE)
     return passphrase
 
 

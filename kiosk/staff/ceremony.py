@@ -163,10 +163,18 @@ def _finish(root: Root) -> None:
     path = root.store / UNDER_WAY_FILE
     if not path.exists():
         return
-    pair = decode(files.read_file(path, "mend its owner and mode"), _UnderWay)
+    try:
+        pair = decode(files.read_file(path, "mend its owner and mode"), _UnderWay)
+    except Refused as problem:
+        raise StoreFault(f"{path}: was changed or damaged: remove it, and hold the ceremony again") from problem
     for name, content in ((files.READER_REGISTER, pair.register), (files.ROUTE_SHEET, pair.sheet)):
         write_atomically(root.public / name, content, files.PUBLIC_MODE)
-    path.unlink()
+    try:
+        path.unlink()
+    except OSError as problem:
+        raise StoreFault(
+            f"{path}: cannot be removed ({problem.strerror}): mend its folder's owner and mode"
+        ) from problem
 
 
 def _held_parts(root: Root, site: bytes) -> ReaderParts | None:

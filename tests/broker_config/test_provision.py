@@ -304,6 +304,8 @@ def test_a_site_is_never_written_over(made: MadeSite, tmp_path: Path) -> None:
             new_site(place, PLAN, NOW, uuid4)
     with pytest.raises(BadInput, match="no folder that you can write into"):
         new_site(tmp_path / "no" / "such", PLAN, NOW, uuid4)
+    with pytest.raises(StoreFault, match="choose another place"):
+        new_site(Path("/proc/quietbell-site"), PLAN, NOW, uuid4)
     assert (tmp_path / "file").read_text() == "mine"
     assert open_site(made.folder).book.facts().id == made.id
 

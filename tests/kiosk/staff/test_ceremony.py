@@ -160,6 +160,15 @@ def test_power_cut_between_the_documents_is_made_good(
     assert load_sheet(desk_of(founded)).routes == held.sheet
 
 
+def test_damaged_documents_under_way_are_not_used(founded: MadeSite) -> None:
+    """A damaged file under way is named with its mend, and the documents that stand are left as they are."""
+    (desk_of(founded).store / UNDER_WAY_FILE).write_bytes(b"half")
+    before = load_reader_register(desk_of(founded))
+    with pytest.raises(StoreFault, match="remove it"):
+        open_ceremony(founded)
+    assert load_reader_register(desk_of(founded)) == before
+
+
 class PowerCutError(Exception):
     """Not one of ours: nothing may catch it."""
 
