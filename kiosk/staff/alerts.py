@@ -99,6 +99,7 @@ class AlertBook:
         self._cases = cases
         self._entries: dict[bytes, _Entry] = {}
         self._copies: dict[bytes, set[bytes]] = {}
+        self._made: tuple[int, list[AlertLine], tuple[AlertLine, ...]] | None = None
 
     def arrived(self, event: ReportArrived | Unreadable) -> bool:
         """Take in an arrival. False: this id is known already and makes no second line."""
@@ -107,15 +108,16 @@ class AlertBook:
         entry = _readable(event) if isinstance(event, ReportArrived) else _unreadable(event)
         self._entries[event.report] = entry
         self._cases.begin(event.report, event.received_ms)
+        self._made = None
         return True
 
     def lines(self) -> tuple[AlertLine, ...]:
         """What any desk may show, most urgent first: unanswered before answered, then the oldest first."""
-        return _sorted(_fold([line for line in self._joined() if not line.private]))
+        return self._lines()[1]
 
     def private_lines(self, openable: Collection[bytes]) -> tuple[AlertLine, ...]:
         """Private lines whose story this reader's routes open. Nobody else learns that they exist."""
-        return _sorted(line for line in self._joined() if line.private and line.report in openable)
+        return _sorted(line for line in self._lines()[0] if line.private and line.report in openable)
 
     def private_reports(self) -> tuple[bytes, ...]:
         """Ids to try a reader's keys on."""
@@ -130,7 +132,14 @@ class AlertBook:
 
     def climbers(self) -> tuple[AlertLine, ...]:
         """Every open line, private ones included and unfolded: what the ladders climb for."""
-        return tuple(self._joined())
+        return tuple(self._lines()[0])
+
+    def urgency(self, report: bytes) -> Urgency:
+        """How urgent this one arrival is; KeyError when the id is unknown."""
+        return self._entries[report].urgency
+
+    def is_private(self, report: bytes) -> bool:
+        return self._entries[report].private
 
     def digest(self, report: bytes) -> bytes:
         """The digest that a reader signs for; KeyError when the id is unknown."""
@@ -144,6 +153,13 @@ class AlertBook:
         return bool(self._copies.get(report))
 
     # --- private ---
+
+    def _lines(self) -> tuple[list[AlertLine], tuple[AlertLine, ...]]:
+        """(unfolded, folded without private ones), made again only when something changed."""
+        if self._made is None or self._made[0] != self._cases.version:
+            joined = self._joined()
+            self._made = (self._cases.version, joined, _sorted(_fold([line for line in joined if not line.private])))
+        return self._made[1], self._made[2]
 
     def _another_copy(self, event: ReportArrived | Unreadable) -> bool:
         if event.digest != self._entries[event.report].digest:

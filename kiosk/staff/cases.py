@@ -127,14 +127,16 @@ class CaseBook:
     def __init__(self) -> None:
         self._states: dict[bytes, CaseState] = {}
         self._proposals: dict[bytes, Proposal] = {}
+        self.version = 0
+        """Rises with every change, so that what is made from the book can be kept until then."""
 
     def begin(self, report: bytes, received_ms: int) -> None:
         """A report came; its first ladder starts when it was received."""
         state = self._states.get(report)
         if state is None:
-            self._states[report] = CaseState(since_ms=received_ms)
+            self._set(report, CaseState(since_ms=received_ms))
         elif state.generation == 0:
-            self._states[report] = replace(state, since_ms=received_ms)
+            self._set(report, replace(state, since_ms=received_ms))
 
     def state(self, report: bytes) -> CaseState:
         return self._states.get(report, CaseState())
@@ -151,20 +153,20 @@ class CaseBook:
             self._proposals.pop(event.report, None)
         joined = _joined(held, event, now_ms)
         changed = joined != self._states.get(event.report)
-        self._states[event.report] = joined
+        self._set(event.report, joined)
         return changed
 
     def say_going(self, report: bytes) -> None:
         """Somebody said "I'm going". Shown beside the line; proves nothing and stops nothing."""
-        self._states[report] = replace(self.state(report), going=True)
+        self._set(report, replace(self.state(report), going=True))
 
     def say_with_them(self, report: bytes) -> None:
         """Somebody is with whoever needs help."""
-        self._states[report] = replace(self.state(report), with_them=True, going=True)
+        self._set(report, replace(self.state(report), with_them=True, going=True))
 
     def not_with_them(self, report: bytes) -> None:
         """It was raised again: what was said before no longer counts."""
-        self._states[report] = replace(self.state(report), going=False)
+        self._set(report, replace(self.state(report), going=False))
 
     def proposal(self, report: bytes) -> Proposal | None:
         """A wish to close this report in its present generation that waits for another reader."""
@@ -196,6 +198,10 @@ class CaseBook:
         if wish is None or wish.reader == reader:
             raise NeedsAnotherReader("Somebody else has to confirm this: two readers close a serious case.")
         return wish
+
+    def _set(self, report: bytes, state: CaseState) -> None:
+        self._states[report] = state
+        self.version += 1
 
     def withdraw(self, report: bytes) -> None:
         """The second reader does not agree: the case stays open."""

@@ -259,9 +259,10 @@ class Desk:
     def _arrived(self, event: ev.ReportArrived | ev.Unreadable, now: Moment) -> tuple[ev.DeskEffect, ...]:
         if not self.alerts.arrived(event):
             return ()
-        self._try_private()
-        line = self.alerts.line_of(event.report)
-        if line is not None and line.urgency is Urgency.NOW:
+        private = self.alerts.is_private(event.report)
+        if private and self.session.reader is not None:
+            self._try_private()
+        if not private and self.alerts.urgency(event.report) is Urgency.NOW:
             self._new_danger = True
         return ()
 
