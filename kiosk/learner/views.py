@@ -20,6 +20,7 @@ from kiosk.learner.view import LearnerView
 from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, Box, Display, Rect, Role, Tone, mirrored
 from kiosk.screen.text import Typesetter
 from kiosk.talk.pages import OptionView, Page
+from kiosk.talk.questions import ScreenId
 
 
 def boxes(view: LearnerView, display: Display, typesetter: Typesetter) -> list[Box]:
@@ -74,8 +75,9 @@ def _talk(view: LearnerView, page: Page, bench: Bench, last: Box | None = None) 
 
 
 def _notes_first(page: Page) -> bool:
-    """Where words do not fit beside the answers: they come first, except where an answer may be urgent."""
-    return not any(option.picture == "call" for option in page.options)
+    """Where notes do not fit beside the answers they come first, except where the head itself is what matters: a
+    question about danger, or a truth."""
+    return page.screen not in (ScreenId.DANGER, ScreenId.TRUTHS)
 
 
 def _strip(text: str, content: Rect, bench: Bench) -> tuple[Box, Rect]:

@@ -16,8 +16,8 @@ KEY = "key-"
 SHIFT, DELETE, SPACE, LAYER = "key-shift", "key-delete", "key-space", "key-layer"
 QWERTY = ("qwertyuiop", "asdfghjkl'", "zxcvbnm,")
 ALPHABET = ("abcdefg", "hijklmn", "opqrstu", "vwxyz")
-SYMBOLS_WIDE = ("1234567890", '-/:;()£&@"', "?!+=%#*,")
-SYMBOLS_NARROW = ("1234567", "890-/:;", '()£&@"+', "?!=%'")
+SYMBOLS_WIDE = ("1234567890", '-/:;()£&@"', "_!+=%#*,")
+SYMBOLS_NARROW = ("1234567", "890-/:;", '()£&@"+', "_!=%'")
 
 
 class Layer(StrEnum):

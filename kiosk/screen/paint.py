@@ -5,7 +5,8 @@ Knows tones, roles and fonts; knows nothing of what a box means.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BytesIO
 
 import pygame
@@ -14,7 +15,7 @@ from PIL import Image
 from kiosk.screen.fitting import BARE, parts
 from kiosk.screen.layout import Align, Box, Display, Place, Rect, Role
 from kiosk.screen.pictures import Pictures, rounded, tinted_words
-from kiosk.screen.text import Bounded, Typesetter, height_of, pitch
+from kiosk.screen.text import Bounded, Typesetter, height_of, overhang, pitch
 from kiosk.screen.theme import Colour, Pair, theme
 
 CACHED_LINES = 192
@@ -48,7 +49,7 @@ class Painter:
     def paint(self, surface: pygame.Surface, boxes: Sequence[Box]) -> list[Rect]:
         """Paint what changed; the repainted rectangles (empty: nothing changed)."""
         wanted = tuple(boxes)
-        regions = _changed(self._painted, wanted, self._display.rect)
+        regions = _changed(self._painted, wanted, self._display.rect, self._extent)
         for region in regions:
             self._repaint(surface, region, wanted)
         self._painted = wanted
@@ -59,10 +60,18 @@ class Painter:
         surface.set_clip(clip)
         surface.fill(self._theme.paper)
         for box in boxes:
-            if box.rect.overlaps(region):
-                surface.set_clip(clip.clip(_as_pygame(box.rect)))
+            extent = self._extent(box)
+            if extent.overlaps(region):
+                surface.set_clip(clip.clip(_as_pygame(extent)))
                 self._paint_box(surface, box)
         surface.set_clip(None)
+
+    def _extent(self, box: Box) -> Rect:
+        """All that a box may paint: bare words have accents that stand above their box."""
+        if box.role not in BARE or not box.text:
+            return box.rect
+        above = min(box.rect.top, overhang(self._display.mm(box.cap_mm)))
+        return replace(box.rect, top=box.rect.top - above, height=box.rect.height + above)
 
     def _paint_box(self, surface: pygame.Surface, box: Box) -> None:
         pair = self._pair(box)
@@ -113,7 +122,7 @@ class Painter:
             top += max(0, (room.height - height_of(len(lines), cap_px)) // 2)
         for line in lines:
             words = self._line(line, cap_px, box.bold, ink)
-            surface.blit(words, (self._start(box, room, words.get_width()), top))
+            surface.blit(words, (self._start(box, room, words.get_width()), top - overhang(cap_px)))
             top += pitch(cap_px)
 
     def _start(self, box: Box, room: Rect, width: int) -> int:
@@ -150,14 +159,16 @@ def _centred(box: Box) -> bool:
     return box.align is Align.CENTRE or box.role in (Role.BUTTON, Role.KEY, Role.TILE)
 
 
-def _changed(before: Sequence[Box] | None, after: Sequence[Box], whole: Rect) -> list[Rect]:
+def _changed(
+    before: Sequence[Box] | None, after: Sequence[Box], whole: Rect, extent: Callable[[Box], Rect]
+) -> list[Rect]:
     """Rectangles that differ. Many changes, or another order, are one whole page."""
     if before is None:
         return [whole]
     old, new = set(before), set(after)
     if old == new:
         return [] if tuple(before) == tuple(after) else [whole]
-    rects = sorted({box.rect for box in old ^ new}, key=lambda rect: (rect.top, rect.left))
+    rects = sorted({extent(box) for box in old ^ new}, key=lambda rect: (rect.top, rect.left))
     return rects if len(rects) <= 8 else [whole]
 
 

@@ -6,6 +6,7 @@ device, so that a plug pulled in between leads to silence and not to another lou
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+_log = logging.getLogger("quietbell.screen")
 
 SOUND_CARDS = Path("/proc/asound")
 VOICES: Mapping[str, str] = {"en": "en-gb", "cy": "cy", "pl": "pl", "ro": "ro", "uk": "uk", "ar": "ar", "ur": "ur"}
@@ -96,6 +99,9 @@ def _spawn(command: list[str], environment: Mapping[str, str], words: bytes) -> 
     )
     if process.stdin is not None:
         # A screenful of words is far below a pipe's 64 KiB: this never blocks.
-        process.stdin.write(words)
-        process.stdin.close()
+        try:
+            process.stdin.write(words)
+            process.stdin.close()
+        except BrokenPipeError:
+            _log.warning("speech-ended-early program=%s", command[0])
     return process

@@ -19,11 +19,13 @@ REGULAR, BOLD = "Andika-Regular.ttf", "Andika-Bold.ttf"
 
 CAP_PER_EM = 0.713
 """Height of Andika's H over its em, read from the font."""
-ASCENT_PER_CAP = 1.16
-"""From the base line up to the top of the tallest capital with an accent that we keep room for."""
+ASCENT_PER_CAP = 1.12
+"""From the base line up to the top of ordinary ascenders: where the box of a line begins."""
+OVERHANG_PER_CAP = 0.36
+"""Accents on capitals stand this much above the box of their line; masks have room for them, layouts do not."""
 PITCH_PER_CAP = 1.62
 """From one base line to the next: descenders (0.34) and ascenders (1.11) never touch."""
-DESCENT_PER_CAP = 0.36
+DESCENT_PER_CAP = 0.4
 
 CACHED_MEASURES = 4096
 CACHED_WRAPS = 512
@@ -64,6 +66,7 @@ class Typesetter:
         return self._wraps.take(key, lambda: self._balanced(text, width_px, cap_px, bold))
 
     def _balanced(self, text: str, width_px: int, cap_px: int, bold: bool) -> tuple[str, ...]:
+        self._direction(text, False)
         lines = self._greedy(text, width_px, cap_px, bold)
         if len(lines) < 2 or "\n" in text:
             return lines
@@ -102,11 +105,20 @@ class Typesetter:
         return height_of(len(self.wrap(text, width_px, cap_px, bold)), cap_px)
 
     def mask(self, text: str, cap_px: int, bold: bool = False, right_to_left: bool = False) -> Image.Image:
-        """One line as an 8-bit coverage image, `line_height(cap_px)` high, its base line at `ascent(cap_px)`."""
-        image = Image.new("L", (max(1, self.width(text, cap_px, bold)), line_height(cap_px)))
+        """One line as an 8-bit coverage image, its base line at `overhang(cap_px) + ascent(cap_px)`.
+
+        Its top lies `overhang(cap_px)` above the line's box.
+        """
+        high = overhang(cap_px) + line_height(cap_px)
+        image = Image.new("L", (max(1, self.width(text, cap_px, bold)), high))
         direction = self._direction(text, right_to_left)
         ImageDraw.Draw(image).text(
-            (0, ascent(cap_px)), text, fill=255, font=self._font(cap_px, bold), anchor="ls", direction=direction
+            (0, high - line_height(cap_px) + ascent(cap_px)),
+            text,
+            fill=255,
+            font=self._font(cap_px, bold),
+            anchor="ls",
+            direction=direction,
         )
         return image
 
@@ -174,6 +186,10 @@ class Bounded(OrderedDict[_Key, _Value]):
 
 def ascent(cap_px: int) -> int:
     return -int(-cap_px * ASCENT_PER_CAP // 1)
+
+
+def overhang(cap_px: int) -> int:
+    return round(cap_px * OVERHANG_PER_CAP)
 
 
 def line_height(cap_px: int) -> int:

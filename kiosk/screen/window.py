@@ -6,6 +6,7 @@ desk). Owns dimming: the touch that wakes a dimmed screen presses nothing.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import pygame
 
 from kiosk.screen.layout import Display, Rect
 from kiosk.screen.paint import png
+
+_log = logging.getLogger("quietbell.screen")
 
 SETTLE_MS = 150
 """A second touch this soon is the same hand: it must not press what has just appeared under it."""
@@ -99,6 +102,9 @@ class Window:
             self._panel = pygame.display.set_mode(self._panel_size(), flags)
         except pygame.error as problem:
             raise WindowFault(f"the screen cannot be opened ({problem})") from problem
+        if self._panel.get_size() != self._panel_size():
+            # Fingers still hit what they see, because the picture is stretched; millimetres are then wrong.
+            _log.warning("panel-size wanted=%s found=%s", self._panel_size(), self._panel.get_size())
         pygame.display.set_caption(self._settings.title)
         pygame.mouse.set_visible(self._settings.rehearsal)
         self._choose_events()
@@ -113,6 +119,8 @@ class Window:
         if self._panel is None or not (regions or self._stale):
             return
         turned = pygame.transform.rotate(self.canvas, -self._settings.rotation)
+        if turned.get_size() != self._panel.get_size():
+            turned = pygame.transform.smoothscale(turned, self._panel.get_size())
         self._panel.blit(turned, (0, 0))
         if self._dimmed:
             keep = round(255 * (1 - self._dimmed))

@@ -150,6 +150,18 @@ def test_danger_is_two_touches_at_any_size(panel: str, scale: float) -> None:
         assert any(box.id == ids.OPTION + "yes" and box.hit for box in made)
 
 
+@pytest.mark.parametrize("name", [name for name in TALK if name.startswith("truths")])
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_truth_comes_first(name: str, panel: str, scale: float) -> None:
+    """The first part of a truths page says what is true, with its shape, at every size."""
+    _, made = pages(name, panel, scale)[0]
+    page = VIEWS[name].page
+    assert isinstance(page, Page)
+    assert next(box.text for box in made if box.id == "truth").replace("\u00a0", " ") == page.truth
+    assert any(box.id == "sign" for box in made) == (page.sign.value != "none")
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_bigger_words_are_bigger(scale: float) -> None:
     """The questions that decide about help stand at the full text scale, truths at most a seventh below it."""

@@ -1,0 +1,171 @@
+"""Paint: the right pixels, only where something changed, without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pygame
+import pytest
+from PIL import Image
+
+from kiosk.screen.layout import Box, Display, Place, Rect, Role, Tone
+from kiosk.screen.paint import CACHED_LINES, Painter, snapshot
+from kiosk.screen.pictures import PICTOGRAMS, Pictures
+from kiosk.screen.text import Typesetter, overhang
+from kiosk.screen.theme import THEMES, theme
+
+DISPLAY = Display(400, 240, 77.0)
+TILE = Box("tile", Rect(10, 10, 180, 100), Role.TILE, "No", picture="no", cap_mm=4.8)
+NOTE = Box("note", Rect(10, 150, 300, 40), Role.NOTE, "A quiet line", cap_mm=3.0)
+
+
+@pytest.fixture
+def surface() -> pygame.Surface:
+    return pygame.Surface((400, 240), 0, 32)
+
+
+@pytest.fixture
+def painter() -> Painter:
+    return Painter(DISPLAY, Typesetter(), Pictures())
+
+
+def _with_accents(box: Box) -> Rect:
+    above = overhang(DISPLAY.mm(box.cap_mm))
+    return replace(box.rect, top=box.rect.top - above, height=box.rect.height + above)
+
+
+def _pixels(surface: pygame.Surface) -> bytes:
+    return pygame.image.tobytes(surface, "RGB")
+
+
+def test_the_same_boxes_are_painted_once(painter: Painter, surface: pygame.Surface) -> None:
+    """First everything, then nothing as long as nothing changes."""
+    assert painter.paint(surface, [TILE, NOTE]) == [DISPLAY.rect]
+    assert painter.paint(surface, [TILE, NOTE]) == []
+
+
+def test_only_what_changed_is_painted_and_the_result_is_the_same(painter: Painter, surface: pygame.Surface) -> None:
+    """A changed note repaints the note's rectangle, and the page then equals one painted afresh."""
+    painter.paint(surface, [TILE, NOTE])
+    changed = replace(NOTE, text="Another line")
+    assert painter.paint(surface, [TILE, changed]) == [_with_accents(NOTE)]
+    fresh = pygame.Surface((400, 240), 0, 32)
+    Painter(DISPLAY, Typesetter(), Pictures()).paint(fresh, [TILE, changed])
+    assert _pixels(surface) == _pixels(fresh)
+
+
+def test_a_box_that_is_gone_leaves_paper(painter: Painter, surface: pygame.Surface) -> None:
+    """Nothing of a removed box stays on the glass."""
+    painter.paint(surface, [TILE, NOTE])
+    painter.paint(surface, [TILE])
+    assert surface.get_at((12, 170))[:3] == theme("calm").paper
+    assert surface.subsurface(pygame.Rect(10, 150, 300, 40)).get_bounding_rect().size == (300, 40)
+    assert len(set(pygame.image.tobytes(surface.subsurface(pygame.Rect(10, 150, 300, 40)), "RGB"))) <= 3
+
+
+def test_typed_words_are_repainted_by_their_mark_alone(painter: Painter, surface: pygame.Surface) -> None:
+    """The painter compares marks, not words; a new mark draws the new characters, wiped ones leave none."""
+    typed = ["a", "b"]
+
+    def characters() -> Iterator[str]:
+        yield from typed
+
+    field = Box("field", Rect(10, 10, 300, 60), Role.FIELD, cap_mm=4.8, secret=characters, secret_mark=2)
+    painter.paint(surface, [field])
+    before = _pixels(surface)
+    typed.append("c")
+    assert painter.paint(surface, [field]) == []
+    painter.paint(surface, [replace(field, secret_mark=3)])
+    assert _pixels(surface) != before
+    typed.clear()
+    painter.paint(surface, [replace(field, secret_mark=0)])
+    empty = pygame.Surface((400, 240), 0, 32)
+    Painter(DISPLAY, Typesetter(), Pictures()).paint(empty, [replace(field, secret=lambda: iter(()))])
+    assert _pixels(surface) == _pixels(empty)
+
+
+def test_typed_words_enter_no_cache(painter: Painter, surface: pygame.Surface) -> None:
+    """Rendered lines are kept for fixed words only."""
+    field = Box("field", Rect(10, 10, 300, 60), Role.FIELD, cap_mm=4.8, secret=lambda: iter("qzqz"), secret_mark=8)
+    painter.paint(surface, [field, NOTE])
+    assert [key[0] for key in painter._lines] == ["A quiet line"]
+
+
+def test_rendered_lines_are_bounded(painter: Painter, surface: pygame.Surface) -> None:
+    """Hundreds of different lines do not stay in memory."""
+    for number in range(CACHED_LINES + 20):
+        painter.paint(surface, [replace(NOTE, text=f"line {number}")])
+    assert len(painter._lines) == CACHED_LINES
+
+
+def test_another_theme_or_scale_paints_everything(painter: Painter, surface: pygame.Surface) -> None:
+    """Changing the display leaves no corner in the old look."""
+    painter.paint(surface, [NOTE])
+    painter.set_display(replace(DISPLAY, theme="dark"))
+    assert painter.paint(surface, [NOTE]) == [DISPLAY.rect]
+    assert surface.get_at((399, 239))[:3] == theme("dark").paper
+
+
+@pytest.mark.parametrize("name", sorted(THEMES))
+def test_corners_are_round_and_grounds_are_the_themes(name: str) -> None:
+    """A tile's corner is paper, its middle its tone's ground, its picture in its tone's ink."""
+    tile = replace(TILE, text="", tone=Tone.URGENT)
+    image = Image.open(BytesIO(snapshot([tile], replace(DISPLAY, theme=name))))
+    pair = theme(name).pairs[Tone.URGENT]
+    assert image.getpixel((10, 10)) == theme(name).paper
+    assert image.getpixel((30, 60)) == pair.ground
+    assert pair.ink in {image.getpixel((x, 60)) for x in range(60, 140)}
+
+
+def test_a_chosen_tile_differs_in_form(painter: Painter, surface: pygame.Surface) -> None:
+    """Chosen shows as a thick outline, not only as a colour: several pixels of ink at the edge."""
+    painter.paint(surface, [replace(TILE, chosen=True)])
+    ink = theme("calm").pairs[Tone.PLAIN].ink
+    assert [surface.get_at((x, 60))[:3] == ink for x in range(10, 18)].count(True) >= 4
+
+
+def test_status_marks_differ_in_shape() -> None:
+    """Hollow, half, full and failed are four different coverages in one and the same colour."""
+    pictures = Pictures()
+    masks = {
+        name: pygame.image.tobytes(pictures.shape(name, 32, (0, 0, 0)), "RGBA")
+        for name in ("dot-hollow", "dot-half", "dot-full", "dot-failed")
+    }
+    assert len(set(masks.values())) == 4
+    covered = {name: sum(mask[3::4]) for name, mask in masks.items()}
+    assert covered["dot-hollow"] < covered["dot-half"] < covered["dot-full"]
+
+
+def test_a_missing_picture_is_logged_and_not_fatal(caplog: pytest.LogCaptureFixture) -> None:
+    """A site's typing mistake in a picture's name must not stop a unit that people rely on."""
+    snapshot([replace(TILE, picture="no-such-thing")], DISPLAY)
+    assert "picture-missing name=no-such-thing" in caplog.text
+
+
+def test_a_site_may_lay_its_own_picture_over_ours(tmp_path: Path) -> None:
+    """The first folder that holds a name wins."""
+    (tmp_path / "no.svg").write_text((PICTOGRAMS / "yes.svg").read_text())
+    own = Pictures((tmp_path, PICTOGRAMS)).picture("no", 40, (0, 0, 0))
+    ours = Pictures().picture("yes", 40, (0, 0, 0))
+    assert pygame.image.tobytes(own, "RGBA") == pygame.image.tobytes(ours, "RGBA")
+
+
+@pytest.mark.parametrize("path", sorted(PICTOGRAMS.glob("*.svg")), ids=lambda path: path.stem)
+def test_pictograms_are_one_style(path: Path) -> None:
+    """Each drawing is visible, keeps clear of the edge, and uses the one stroke on the one grid."""
+    text = path.read_text()
+    assert 'viewBox="0 0 48 48"' in text
+    assert 'stroke-width="3"' in text
+    surface = Pictures().picture(path.stem, 96, (0, 0, 0))
+    covered = surface.get_bounding_rect(128)
+    assert max(covered.width, covered.height) >= 48
+    assert pygame.Rect(0, 0, 96, 96).inflate(-2, -2).contains(covered)
+
+
+def test_a_picture_alone_draws_no_words() -> None:
+    """Place.ALONE keeps the words for speech."""
+    alone = replace(TILE, place=Place.ALONE, text="Capital letter")
+    assert snapshot([alone], DISPLAY) == snapshot([replace(alone, text="Other")], DISPLAY)
