@@ -14,11 +14,12 @@ from PIL import Image
 
 from kiosk.screen.fitting import BARE, parts
 from kiosk.screen.layout import Align, Box, Display, Place, Rect, Role
-from kiosk.screen.pictures import Pictures, rounded, tinted_words
+from kiosk.screen.pictures import Pictures, bytes_of, rounded, tinted_words
 from kiosk.screen.text import Bounded, Typesetter, height_of, overhang, pitch
 from kiosk.screen.theme import Colour, Pair, theme
 
-CACHED_LINES = 192
+CACHED_LINE_BYTES = 5_000_000
+"""About three pages of rendered words; a page is painted anew in 20 ms, so more would only cost memory."""
 RADIUS_MM = 2.6
 KEY_RADIUS_MM = 1.4
 EDGE_MM = 0.3
@@ -34,7 +35,7 @@ class Painter:
         self._typesetter = typesetter
         self._pictures = pictures
         self._theme = theme(display.theme)
-        self._lines: Bounded[tuple[str, int, bool, Colour, bool], pygame.Surface] = Bounded(CACHED_LINES)
+        self._lines: Bounded[tuple[str, int, bool, Colour, bool], pygame.Surface] = Bounded(CACHED_LINE_BYTES, bytes_of)
         self._painted: tuple[Box, ...] | None = None
 
     def set_display(self, display: Display) -> None:
@@ -49,6 +50,8 @@ class Painter:
     def paint(self, surface: pygame.Surface, boxes: Sequence[Box]) -> list[Rect]:
         """Paint what changed; the repainted rectangles (empty: nothing changed)."""
         wanted = tuple(boxes)
+        if wanted == self._painted:
+            return []
         regions = _changed(self._painted, wanted, self._display.rect, self._extent)
         for region in regions:
             self._repaint(surface, region, wanted)
@@ -167,7 +170,7 @@ def _changed(
         return [whole]
     old, new = set(before), set(after)
     if old == new:
-        return [] if tuple(before) == tuple(after) else [whole]
+        return [whole]
     rects = sorted({extent(box) for box in old ^ new}, key=lambda rect: (rect.top, rect.left))
     return rects if len(rects) <= 8 else [whole]
 

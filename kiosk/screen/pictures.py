@@ -17,8 +17,8 @@ from kiosk.screen.text import Bounded
 from kiosk.screen.theme import Colour
 
 PICTOGRAMS = Path(__file__).resolve().parent.parent / "pictograms"
-CACHED_PICTURES = 96
-CACHED_SHAPES = 96
+CACHED_BYTES = 2_000_000
+"""Of pictograms, and as much again of shapes: about three pages."""
 FINENESS = 4
 """Shapes are drawn this many times larger and shrunk, for smooth edges."""
 
@@ -30,8 +30,8 @@ class Pictures:
 
     def __init__(self, folders: Sequence[Path] = (PICTOGRAMS,)) -> None:
         self._folders = tuple(folders)
-        self._pictures: Bounded[tuple[str, int, Colour], pygame.Surface] = Bounded(CACHED_PICTURES)
-        self._shapes: Bounded[tuple[str, int, Colour], pygame.Surface] = Bounded(CACHED_SHAPES)
+        self._pictures: Bounded[tuple[str, int, Colour], pygame.Surface] = Bounded(CACHED_BYTES, bytes_of)
+        self._shapes: Bounded[tuple[str, int, Colour], pygame.Surface] = Bounded(CACHED_BYTES, bytes_of)
 
     def names(self) -> frozenset[str]:
         return frozenset(path.stem for folder in self._folders for path in folder.glob("*.svg"))
@@ -52,6 +52,10 @@ class Pictures:
                 return surface
         _log.warning("picture-missing name=%s", name)
         return _tinted(_shape_mask("dot-hollow", side_px), ink)
+
+
+def bytes_of(surface: pygame.Surface) -> int:
+    return surface.get_width() * surface.get_height() * surface.get_bytesize()
 
 
 def tinted_words(mask: Image.Image, ink: Colour) -> pygame.Surface:

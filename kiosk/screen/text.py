@@ -167,11 +167,12 @@ class Typesetter:
 
 
 class Bounded(OrderedDict[_Key, _Value]):
-    """The most recently used values, at most `bound` of them."""
+    """The most recently used values, as many as weigh no more than `bound` (one each, unless `weigh` says else)."""
 
-    def __init__(self, bound: int) -> None:
+    def __init__(self, bound: int, weigh: Callable[[_Value], int] = lambda _: 1) -> None:
         super().__init__()
-        self._bound = bound
+        self._bound, self._weigh = bound, weigh
+        self._weight = 0
 
     def take(self, key: _Key, make: Callable[[], _Value]) -> _Value:
         """The value of that key, made now if it is not here."""
@@ -179,8 +180,10 @@ class Bounded(OrderedDict[_Key, _Value]):
             self.move_to_end(key)
             return self[key]
         value = self[key] = make()
-        if len(self) > self._bound:
-            self.popitem(last=False)
+        self._weight += self._weigh(value)
+        while self._weight > self._bound and len(self) > 1:
+            _, old = self.popitem(last=False)
+            self._weight -= self._weigh(old)
         return value
 
 

@@ -118,7 +118,9 @@ class Window:
         """Show the canvas when something was painted, dimmed, or uncovered."""
         if self._panel is None or not (regions or self._stale):
             return
-        turned = pygame.transform.rotate(self.canvas, -self._settings.rotation)
+        turned = self.canvas
+        if self._settings.rotation:
+            turned = pygame.transform.rotate(turned, -self._settings.rotation)
         if turned.get_size() != self._panel.get_size():
             turned = pygame.transform.smoothscale(turned, self._panel.get_size())
         self._panel.blit(turned, (0, 0))

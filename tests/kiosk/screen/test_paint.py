@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from kiosk.screen.layout import Box, Display, Place, Rect, Role, Tone
-from kiosk.screen.paint import CACHED_LINES, Painter, snapshot
-from kiosk.screen.pictures import PICTOGRAMS, Pictures
+from kiosk.screen.paint import CACHED_LINE_BYTES, Painter, snapshot
+from kiosk.screen.pictures import PICTOGRAMS, Pictures, bytes_of
 from kiosk.screen.text import Typesetter, overhang
 from kiosk.screen.theme import THEMES, theme
 
@@ -96,9 +96,10 @@ def test_typed_words_enter_no_cache(painter: Painter, surface: pygame.Surface) -
 
 def test_rendered_lines_are_bounded(painter: Painter, surface: pygame.Surface) -> None:
     """Hundreds of different lines do not stay in memory."""
-    for number in range(CACHED_LINES + 20):
-        painter.paint(surface, [replace(NOTE, text=f"line {number}")])
-    assert len(painter._lines) == CACHED_LINES
+    for number in range(1200):
+        painter.paint(surface, [replace(NOTE, text=f"a rather long line {number}")])
+    kept = sum(bytes_of(line) for line in painter._lines.values())
+    assert CACHED_LINE_BYTES / 2 < kept <= CACHED_LINE_BYTES
 
 
 def test_another_theme_or_scale_paints_everything(painter: Painter, surface: pygame.Surface) -> None:
