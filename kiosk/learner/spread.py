@@ -13,7 +13,7 @@ from dataclasses import replace
 from kiosk.learner.arrange import TITLE_GAP_MM, Bench, tile_parts
 from kiosk.learner.blocks import Block
 from kiosk.screen.fitting import padding_mm
-from kiosk.screen.layout import PRIMARY_CAP_MM, TARGET_MM, Align, Box, Rect, Role, Tone
+from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, TARGET_MM, Align, Box, Rect, Role, Tone
 from kiosk.talk.truths import Sign
 
 MOST_PARTS = 4
@@ -48,7 +48,22 @@ def spread(
             return apart
         tries += [whole, apart]
     usable = [parts for parts in tries if parts]
-    return min(usable, key=len) if usable else [stack([*head, *notes], room, bench, PRIMARY_CAP_MM, 3.0)]
+    return min(usable, key=len) if usable else _anyhow(head, options, more, room, bench)
+
+
+def _anyhow(head: Sequence[Block], options: Sequence[Box], more: Box, room: Rect, bench: Bench) -> list[list[Box]]:
+    """Words far longer than any of ours: one answer to a part, cut off rather than missing, and touchable."""
+    row, words = room.cut_bottom(room.height // 2)
+    cells = replace(row, height=row.height - bench.gap).columns(2, bench.gap)
+    asked = [
+        replace(box, rect=replace(box.rect, height=min(box.rect.height, words.bottom - box.rect.top)))
+        for box in stack(head, words, bench, PRIMARY_CAP_MM, NOTE_CAP_MM)
+    ]
+    return [
+        asked
+        + [bench.target(replace(box, rect=cell, cap_mm=PRIMARY_CAP_MM)) for box, cell in zip(pair, cells, strict=True)]
+        for pair in ((option, more) for option in options)
+    ] or [asked]
 
 
 def stack(blocks: Sequence[Block], room: Rect, bench: Bench, cap_mm: float, note_mm: float) -> list[Box]:

@@ -34,6 +34,6 @@ TILE_WORDS: Mapping[str, str] = MappingProxyType(
         "Meet me: at break": "Meet me at break",
         "Meet me: at the end of the day": "Meet me: end of day",
         "Send this too": "Send",
-        "Hide the letters": "Hide",
+        "Hide the letters": "Dots",
     }
 )

@@ -11,7 +11,7 @@ from kiosk.learner.tip_view import corner_dot
 from kiosk.learner.view import LearnerView
 from kiosk.screen import keyboard
 from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, Box, Rect, Role, Tone, mirrored
-from kiosk.talk.pages import FieldView, Page
+from kiosk.talk.pages import FieldView, OptionView, Page
 
 DOT = "•"
 FIELD_TALLEST_MM = 40.0
@@ -27,10 +27,16 @@ def typing_boxes(view: LearnerView, page: Page, bench: Bench) -> list[Box]:
     strip_high = bench.high(page.strip, above.width, NOTE_CAP_MM)
     strip_slot, field_room = above.cut_bottom(strip_high + bench.mm(0.4), bench.mm(0.4))
     strip = Box("strip", replace(strip_slot, height=strip_high), Role.NOTE, page.strip, cap_mm=NOTE_CAP_MM)
-    options = [replace(option_box(option), role=Role.BUTTON) for option in page.options]
+    options = [_control(option) for option in page.options]
     controls = bars.typing_bar(bar, page.hide, page.back, options, bench)
     made = [*_field(view, page, field_room, bench), strip, *controls, *corner_dot(page.dot, bench)]
     return mirrored(made, bench.display) + keyboard.boxes(keys, bench.display, view.layer, view.words.keyboard)
+
+
+def _control(option: OptionView) -> Box:
+    """An answer in the bar. Its dots have a picture of their own: the closed eye here is hide now, and nothing else."""
+    box = replace(option_box(option), role=Role.BUTTON)
+    return replace(box, picture="more") if box.picture == "hide" else box
 
 
 def _field(view: LearnerView, page: Page, room: Rect, bench: Bench) -> list[Box]:

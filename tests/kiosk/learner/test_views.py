@@ -270,6 +270,20 @@ def test_showing_and_typing_change_the_field_box() -> None:
     assert len(fields) == 3
 
 
+def test_words_that_never_fit_leave_the_answers_touchable() -> None:
+    """A translation far too long is cut off; no answer disappears, and each part still leads on."""
+    view = VIEWS["danger"]
+    assert isinstance(view.page, Page)
+    long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk"
+    options = tuple(replace(option, label=f"{long} {option.label}") for option in view.page.options)
+    endless = replace(view, page=replace(view.page, title=long * 2, options=options))
+    display = PANELS["1280x720"]
+    made = [boxes(replace(endless, part=part), display, TYPESETTER) for part in range(3)]
+    touchable = {box.id for part in made for box in part if box.hit is not None}
+    assert {ids.OPTION + option.id for option in options} | {ids.PART, ids.HIDE} <= touchable
+    assert all(display.rect.holds(box.rect) for part in made for box in part)
+
+
 def test_a_low_finger_still_hits() -> None:
     """A touch two millimetres below a tile is still that tile's."""
     display, made = pages("danger", "1280x720")[0]
