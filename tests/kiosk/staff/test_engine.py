@@ -1,0 +1,254 @@
+"""The desk's engine over a real reception and a real ledger: what leaves, and only after what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from firmware.board import LidSample
+from firmware.button import Sample
+from firmware.clock import Moment
+from firmware.duty import DutyBook
+from firmware.duty_store import kept_word
+from firmware.errors import StoreFull
+from firmware.link import Connected, Disconnected, Received
+from firmware.messages import Duty, DutyState, Kind, Stage
+from firmware.topics import Topics
+from firmware.trouble import Cause
+from kiosk.staff import events as ev
+from kiosk.staff.desk import Desk
+from kiosk.staff.engine import (
+    Acknowledge,
+    BundleChanged,
+    BundleRefused,
+    DeskEngine,
+    Drawn,
+    Publish,
+    StaffEffect,
+    StaffEvent,
+)
+from kiosk.staff.pager import PagerTrouble, PagerWell
+from tests.support.conversation import Site, draft
+
+
+class Office:
+    """One desk engine in a site of one kiosk; `turn` is one turn of the loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.site = Site(folder)
+        self.topics = Topics(self.site.id)
+        self.engine = self.build()
+
+    def build(self) -> DeskEngine:
+        desk = self.site.desk
+        self.duty = DutyBook(
+            hours=lambda _: Duty(DutyState.ON, "15:30"), time_words=lambda _: "11:42", word=kept_word(desk.ledger)
+        )
+        engine = DeskEngine(
+            site=self.site.id,
+            desk_id=desk.id,
+            desk=Desk(desk=desk.id, envelopes=desk.reception.inbox.envelope, time_words=lambda _: "11:42"),
+            reception=desk.reception,
+            supervisor=desk.supervisor,
+            duty=self.duty,
+            ledger=desk.ledger,
+            bundle=BundleChanged(self.site.register(), None, (1, 1), self.site.sheet_payload()),
+            now=self.now(),
+        )
+        desk.ledger.commit()
+        return engine
+
+    def restart(self) -> None:
+        self.site.desk.restart()
+        self.engine = self.build()
+
+    def now(self) -> Moment:
+        return self.site.desk.now()
+
+    def turn(self, *events: StaffEvent) -> Sequence[StaffEffect]:
+        effects = self.engine.step(events, self.now())
+        self.engine.commit()
+        return effects
+
+    def press(self, kind: Kind = Kind.REPORT, *, private: bool = False) -> tuple[bytes, Received]:
+        """A saved report and the message that carries it."""
+        kiosk = self.site.kiosk
+        report = kiosk.press(draft(kind=kind, private=private))
+        return report, Received(self.topics.up(kiosk.id), kiosk.envelope(report), 41)
+
+    def hear(self, effects: Sequence[StaffEffect]) -> None:
+        """The kiosk gets everything that was published for it."""
+        kiosk = self.site.kiosk
+        for effect in effects:
+            if isinstance(effect, Publish) and effect.topic == self.topics.down(kiosk.id):
+                kiosk.receive(effect.payload)
+
+    def causes(self) -> set[Cause]:
+        return self.site.desk.causes()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def push(at_ms: int, *, down: bool) -> Sample:
+    return Sample(at_ms, no_closed=down, nc_closed=not down)
+
+
+def test_a_report_is_shown_answered_and_acknowledged(office: Office) -> None:
+    """One message becomes one line, one signed *stored* for the kiosk, and one acknowledgement for the broker."""
+    report, message = office.press()
+    effects = office.turn(message)
+    office.hear(effects)
+    assert Acknowledge(41) in effects
+    assert Stage.STORED in office.site.kiosk.stages(report)
+    assert [line.reports for line in office.engine.desk.alerts.lines()] == [(report,)]
+
+
+def test_a_danger_rings_within_a_frame(office: Office) -> None:
+    """Sound, light and beacon wait for the commit and the kiosk's answer, and for nothing else."""
+    _, message = office.press()
+    effects = [*office.turn(message)]
+    office.site.ms += 1
+    effects += office.turn()
+    assert {type(effect) for effect in effects} >= {ev.Sound, ev.Light, ev.Beacon}
+
+
+def test_a_turn_that_was_not_kept_is_told_as_trouble_and_answers_nobody(office: Office) -> None:
+    """When the disk takes nothing, no receipt leaves and the desk's own screen says that it cannot save."""
+    office.engine.step([office.press()[1]], office.now())
+    office.site.desk.ledger.rollback()
+    effects = office.engine.commit_failed(StoreFull("full"), office.now())
+    assert not [effect for effect in effects if isinstance(effect, Publish)]
+    assert Cause.STORE in office.causes()
+    office.turn()
+    assert Cause.STORE not in office.causes()
+
+
+def test_a_report_whose_turn_failed_is_stored_when_it_comes_again(office: Office) -> None:
+    """The kiosk sends again, the desk stores it then, and there is still one line."""
+    report, message = office.press()
+    office.engine.step([message], office.now())
+    office.site.desk.ledger.rollback()
+    office.engine.commit_failed(StoreFull("full"), office.now())
+    office.hear(office.turn(message))
+    assert Stage.STORED in office.site.kiosk.stages(report)
+    assert len(office.engine.desk.alerts.lines()) == 1
+
+
+@pytest.mark.requirement("S2")
+@pytest.mark.parametrize("milliseconds", [80, 2500])
+def test_the_big_button_says_noticed_however_long_it_is_pushed(office: Office, milliseconds: int) -> None:
+    """A tap and a long push mean the same: somebody heard."""
+    report, message = office.press()
+    office.hear(office.turn(message, push(office.now().monotonic_ms, down=False)))
+    office.turn(push(office.now().monotonic_ms, down=True))
+    office.site.ms += milliseconds
+    office.hear(office.turn(push(office.now().monotonic_ms, down=False)))
+    office.site.ms += 100
+    office.hear(office.turn())
+    stages = office.site.kiosk.stages(report)
+    assert Stage.NOTICED in stages
+    assert Stage.ACKNOWLEDGED not in stages
+
+
+def test_only_what_stands_on_the_screen_is_called_displayed(office: Office) -> None:
+    """*Displayed* goes out when the scene with the report was painted, not when it was stored."""
+    report, message = office.press()
+    office.hear(office.turn(message))
+    assert Stage.DISPLAYED not in office.site.kiosk.stages(report)
+    scene = office.engine.desk.scene(office.now())
+    office.hear(office.turn(Drawn(scene, frozenset({report}))))
+    assert Stage.DISPLAYED in office.site.kiosk.stages(report)
+
+
+@pytest.mark.requirement("S10")
+def test_a_private_report_is_stored_but_neither_drawn_nor_sounded(office: Office) -> None:
+    """About an adult here: the shared desk keeps it, answers it, and shows nobody anything."""
+    report, message = office.press(private=True)
+    effects = [*office.turn(message), *office.turn()]
+    office.hear(effects)
+    assert Stage.STORED in office.site.kiosk.stages(report)
+    assert not office.engine.desk.alerts.lines()
+    assert not [effect for effect in effects if isinstance(effect, ev.Sound | ev.Light | ev.Beacon)]
+
+
+def test_a_restart_shows_open_reports_once_and_as_old_as_they_are(office: Office) -> None:
+    """The ladder does not start anew because the desk did."""
+    report, message = office.press()
+    office.turn(message)
+    office.site.ms += 90_000
+    office.restart()
+    lines = office.engine.desk.alerts.lines()
+    assert [line.report for line in lines] == [report]
+    assert office.now().monotonic_ms - lines[0].received_ms >= 90_000
+
+
+def test_with_them_survives_a_restart(office: Office) -> None:
+    """Who is with a learner is not forgotten when the desk loses power."""
+    report, message = office.press()
+    office.turn(message)
+    office.engine._do([ev.KeepWithThem(report, b"r" * 16)], office.now())
+    office.engine.commit()
+    office.restart()
+    assert office.engine.desk.cases.state(report).with_them
+
+
+def test_what_staff_said_of_duty_survives_a_restart(office: Office) -> None:
+    """Nobody comes back on duty because the desk restarted."""
+    office.engine._do([ev.SetDuty(False, 30)], office.now())
+    office.engine.commit()
+    office.restart()
+    assert office.duty.at(office.now().wall_ms).state is DutyState.OFF
+
+
+def test_the_lid_wipes_keys_and_is_trouble_until_closed(office: Office) -> None:
+    """Whoever opens the desk finds no key in it, and everybody sees that it was opened."""
+    office.turn(LidSample(1, closed=False))
+    assert Cause.LID_OPEN in office.causes()
+    office.turn(LidSample(2, closed=True))
+    assert Cause.LID_OPEN not in office.causes()
+
+
+def test_a_lost_broker_is_trouble_until_it_is_back_and_then_gets_the_sheet(office: Office) -> None:
+    """After each connection the newest seal sheet stands at the broker for kiosks to find."""
+    office.turn(Disconnected("gone"))
+    assert Cause.LINK in office.causes()
+    effects = office.turn(Connected())
+    assert Publish(office.topics.sheet(), office.site.sheet_payload(), retain=True).topic in {
+        effect.topic for effect in effects if isinstance(effect, Publish) and effect.retain
+    }
+    assert Cause.LINK not in office.causes()
+
+
+def test_a_pager_that_fails_and_heals_is_seen(office: Office) -> None:
+    """A page that nobody got is on the screen; so is that it works again."""
+    office.turn(PagerTrouble("the deputy could not be paged"))
+    assert Cause.PAGER in office.causes()
+    office.turn(PagerWell("deputy"))
+    assert Cause.PAGER not in office.causes()
+
+
+def test_documents_that_cannot_be_believed_are_trouble(office: Office) -> None:
+    """A bad bundle leaves the old documents in force and says so."""
+    office.turn(BundleRefused("BadSettings"))
+    assert Cause.REPORTED_FAULT in office.causes()
+
+
+def test_another_sites_topic_changes_nothing(office: Office) -> None:
+    """A message that is not ours is acknowledged, so that it does not come again, and otherwise ignored."""
+    _, message = office.press()
+    effects = office.turn(Received("qb/1/elsewhere/up/x", message.payload, 7))
+    assert Acknowledge(7) in effects
+    assert not office.engine.desk.alerts.lines()
+
+
+def test_the_engine_says_when_it_is_next_due(office: Office) -> None:
+    """The loop can sleep until then: it lies in the future once everything due was done."""
+    office.turn()
+    due = office.engine.next_due_ms()
+    assert due is not None
+    assert due > office.now().monotonic_ms
