@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 import click
 
 from firmware.errors import ProgrammerError, QuietbellError
+from firmware.log_lines import PlainFormatter, Terminal, one_line
 
 EXIT_MENDABLE = 2
 # sysexits.h EX_SOFTWARE
@@ -83,13 +85,6 @@ class LazyGroup(click.Group):
         return result
 
 
-class PlainFormatter(logging.Formatter):
-    """One line a record: a person at a terminal never gets a traceback."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return one_line(f"{record.levelname.lower()} {record.name}: {record.getMessage()}")
-
-
 def quietbell() -> click.Group:
     """The whole command."""
     group = LazyGroup(name="quietbell", help="A quiet bell in every classroom.", table=COMMANDS)
@@ -114,11 +109,6 @@ def main(arguments: list[str] | None = None) -> int:
         return _mendable(str(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence: recorded in full, told in one line
         return _fault(error)
-
-
-def one_line(text: str) -> str:
-    """Text as one printable line, whatever a file or a peer put into it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
 def _status(result: object) -> int:
@@ -177,7 +167,7 @@ def _thread_died(died: threading.ExceptHookArgs) -> None:
 
 
 def _log_to_terminal() -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Terminal(sys.stderr, monotonic=time.monotonic)
     handler.setFormatter(logging.Formatter() if _debugging() else PlainFormatter())
     logging.basicConfig(level=logging.DEBUG if _debugging() else logging.WARNING, handlers=[handler])
 

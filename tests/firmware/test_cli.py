@@ -15,8 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from firmware import cli
-from firmware.cli import COMMANDS, LazyGroup, main, one_line
+from firmware.cli import COMMANDS, LazyGroup, main
 from firmware.errors import BadInput, BadSettings, NotAllowedHere, ProgrammerError, Refused, StoreFull, WrongPin
 
 SECRET = "words of a learner"
@@ -216,15 +215,3 @@ def test_thread_that_dies_is_logged_in_one_line(
     (record,) = own_logs.iterdir()
     assert f"thread pump ended by ValueError; details in {record}" in caplog.messages
     assert SECRET not in record.read_text() + caplog.text
-
-
-def test_log_lines_have_no_traceback() -> None:
-    """A logged exception is one line at a terminal."""
-    error = ValueError("a\nb")
-    record = logging.LogRecord("quietbell.link", logging.WARNING, "", 0, "lost\n%s", ("it",), (ValueError, error, None))
-    assert cli.PlainFormatter().format(record) == "warning quietbell.link: lost it"
-
-
-def test_one_line_keeps_nothing_unprintable() -> None:
-    """Text from a file or a peer cannot move the cursor or forge a second line."""
-    assert one_line("a\r\nb\t\x1b]0;c\x07") == "a b ?]0;c?"
