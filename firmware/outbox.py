@@ -22,6 +22,9 @@ from firmware.messages import ClockQuality, Receipt, Stage, decode, encode
 RESEND_SECONDS = (2, 4, 8, 16, 30)
 RESEND_JITTER = 0.25
 PARKED_SECONDS = 3600
+# With one report waiting for a heartbeat's place it comes within 25 s; when many wait, none waits longer than this, for
+# after a minute a desk that hears of a report misses it.
+UNHURRIED_MAX_MS = 45_000
 # A desk that has not answered anything for this long is not waited for.
 DESK_LIVE_MS = 60_000
 DESKS_TO_LET_GO = 2
@@ -108,7 +111,7 @@ class Outbox:
                 old = before[report]
                 kept.hurry, kept.saved_ms, kept.first_sent_ms = old.hurry, old.saved_ms, old.first_sent_ms
                 kept.attempts = old.attempts
-                kept.next_ms = 0 if kept.hurry or kept.first_sent_ms is not None else _NEVER_MS
+                kept.next_ms = old.saved_ms + UNHURRIED_MAX_MS if self._waits_for_place(kept) else 0
             self._replay(kept)
         count = self._ledger.note("reports")
         self.number, self.previous = (0, b"") if count is None else (int.from_bytes(count[:8], "big"), count[8:])
@@ -130,8 +133,8 @@ class Outbox:
         self._ledger.set_note("reports", number.to_bytes(8, "big") + entry.digest)
         self.number, self.previous = number, entry.digest
         kept = _Kept(entry, entry.digest, hurry, now.monotonic_ms, wall_ms)
-        # A report without hurry waits for the next heartbeat's place; `take_unhurried` sends it.
-        kept.next_ms = now.monotonic_ms if hurry else _NEVER_MS
+        # A report without hurry waits for a heartbeat's place; `take_unhurried` sends it, and `due` when many wait.
+        kept.next_ms = now.monotonic_ms if hurry else now.monotonic_ms + UNHURRIED_MAX_MS
         self._kept[report] = kept
 
     def due(self, now_ms: int, *, most: int) -> list[Due]:
@@ -168,7 +171,8 @@ class Outbox:
     def reconnected(self, now_ms: int) -> None:
         """Everything unconfirmed is due at once."""
         for kept in self._kept.values():
-            if kept.next_ms != _NEVER_MS and Stage.REFUSED not in kept.stages():
+            settled = kept.next_ms == _NEVER_MS or Stage.REFUSED in kept.stages()
+            if not settled and not self._waits_for_place(kept):
                 kept.next_ms, kept.attempts = now_ms, 0
 
     def desk_seen(self, desk: bytes, now_ms: int) -> None:
