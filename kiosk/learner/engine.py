@@ -116,8 +116,11 @@ class KioskEngine:
 
     def commit(self) -> None:
         """One fsync; only then is anything called saved."""
+        wrote = self._ledger.dirty
         self._ledger.commit()
-        self._store_fault = ""
+        if wrote:
+            # A turn that had nothing to write proves nothing about the disk.
+            self._store_fault = ""
         saved, self._saving = self._saving, {}
         for ticket, report in saved.items():
             code, digest = self._code_for(ticket)
