@@ -45,6 +45,7 @@ class Cause(StrEnum):
     PAGER = "pager"
     STORE = "store"
     OTHER_DESK = "other-desk"
+    NO_SECOND_EYE = "no-second-eye"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,11 @@ WORDS: dict[Cause, Words] = {
     Cause.PAGER: Words("Paging does not work", "pagers do not work", "Telephone instead. Mend the pager settings."),
     Cause.STORE: Words("This desk cannot save", "desks cannot save", "Free or replace its disk at once."),
     Cause.OTHER_DESK: Words("has trouble of its own", "desks have trouble of their own", "Look at that desk's screen."),
+    Cause.NO_SECOND_EYE: Words(
+        "Nobody watches this desk",
+        "desks are watched by nobody",
+        "Add a second desk or a watcher. Until then nobody is told when this desk fails.",
+    ),
 }
 
 _WHOLE_SENTENCES = {
@@ -140,6 +146,7 @@ _WHOLE_SENTENCES = {
     Cause.LINK,
     Cause.PAGER,
     Cause.STORE,
+    Cause.NO_SECOND_EYE,
 }
 
 

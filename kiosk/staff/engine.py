@@ -22,6 +22,7 @@ from firmware.link import Connected, Disconnected, LinkEvent, LinkFault, Receive
 from firmware.messages import NO_ID, Duty
 from firmware.presence import Supervisor, Watched
 from firmware.reception import Outcome, Reception, StageHeard, Stored, StoredUnreadable, ToDesks, ToKiosk
+from firmware.settings import DeviceKind
 from firmware.topics import TopicKind, Topics
 from firmware.trouble import Cause
 from kiosk.staff import events as ev
@@ -33,6 +34,8 @@ _log = logging.getLogger("quietbell.desk")
 
 _WITH_THEM = "with-them"
 _NOTE = "case-note"
+# Who can tell that a desk has failed; kiosks only know that nobody answers them.
+_EYES = (DeviceKind.DESK, DeviceKind.WATCHER)
 # Duty words carry a time ("until 15:30"), so they are looked at again this often.
 DUTY_LOOKED_EVERY_MS = 1000
 _BUTTON_CAUSES = {
@@ -329,7 +332,12 @@ class DeskEngine:
         self._bundle = bundle
         self._rooms = {entry.id: (entry.room, entry.place) for entry in bundle.register.devices}
         self.reception.register_changed(bundle.register, bundle.sheet_versions)
-        self.supervisor.register(watched(bundle.register, self._me), now.monotonic_ms)
+        others = watched(bundle.register, self._me)
+        self.supervisor.register(others, now.monotonic_ms)
+        if any(other.kind in _EYES for other in others):
+            self.supervisor.mended(Cause.NO_SECOND_EYE)
+        else:
+            self.supervisor.raise_trouble(Cause.NO_SECOND_EYE, NO_ID, now.monotonic_ms)
         self._troubles_due = True
         if bundle.readers is not None:
             self._do(self.desk.step(ev.ReadersKnown(bundle.readers), now), now)
