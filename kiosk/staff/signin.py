@@ -39,6 +39,7 @@ class SignIn:
     layer: Layer = Layer.LOWER
     shown: bool = False
     busy: bool = False
+    by_passphrase: bool = False
     intent: Intent | None = None
     mark: int = 0
     _buffer: bytearray = field(default_factory=lambda: bytearray(BUFFER_BYTES), repr=False)

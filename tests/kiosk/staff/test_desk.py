@@ -15,7 +15,8 @@ from kiosk.screen.text import Typesetter
 from kiosk.staff import events as ev
 from kiosk.staff import scenes, views
 from kiosk.staff.cases import CaseNote
-from kiosk.staff.desk import HOME_AFTER_MS, WRONG_PASSPHRASES_TELL, Desk
+from kiosk.staff.desk import HOME_AFTER_MS, Desk
+from kiosk.staff.entrance import WRONG_PASSPHRASES_TELL
 from kiosk.staff.session import IDLE_LOCKS_AFTER_MS
 from tests.support.staff_desk import KIOSK, PIN, SITE, Site, moment, sign_in, touch
 
@@ -165,6 +166,17 @@ def test_a_pin_of_this_shift_opens_the_desk_again(desk: Desk, site: Site) -> Non
     assert not scene.setting
     touch(desk, *[f"digit:{digit}" for digit in PIN])
     assert desk.session.reader is not None
+
+
+def test_a_forgotten_pin_is_no_dead_end(desk: Desk, site: Site) -> None:
+    """From the PIN anybody can go on with a passphrase: the same reader, or another."""
+    sign_in(desk, site.lead, pin=PIN)
+    touch(desk, "lock", "unlock", "use-passphrase")
+    names = desk.scene(moment())
+    assert isinstance(names, scenes.ChooseReader)
+    assert names.held == frozenset()
+    touch(desk, f"reader:{site.lead.id.hex()}")
+    assert isinstance(desk.scene(moment()), scenes.Passphrase)
 
 
 @pytest.mark.requirement("T8")

@@ -1,0 +1,130 @@
+"""Casework at the screen: the open story, the outcome being chosen, the reason being written, and two readers.
+
+Owns what is open in front of a reader and forgets it when they leave. Knows sessions and books, not pages or touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware.clock import Moment
+from firmware.envelope import UpEnvelope
+from firmware.errors import Locked, Refused
+from firmware.messages import Story
+from kiosk.screen import keyboard
+from kiosk.screen.keyboard import Layer
+from kiosk.staff import events as ev
+from kiosk.staff.alerts import AlertBook, AlertLine
+from kiosk.staff.answers import Answers, Effects
+from kiosk.staff.cases import REASON_CHARACTERS, CaseBook, CaseNote, Outcome, Proposal, is_serious
+from kiosk.staff.session import Session
+from kiosk.staff.stories import StoryView, view_of
+
+Envelopes = Callable[[bytes, bytes], UpEnvelope | None]
+
+
+class Casework:
+    """One open case at a time."""
+
+    def __init__(
+        self, *, session: Session, alerts: AlertBook, cases: CaseBook, answers: Answers, envelopes: Envelopes
+    ) -> None:
+        self._session, self._alerts, self._cases = session, alerts, cases
+        self._answers, self._envelopes = answers, envelopes
+        self.story: StoryView | None = None
+        self.outcome: Outcome | None = None
+        self.reason = ""
+        self.layer = Layer.LOWER
+
+    def openable(self) -> frozenset[bytes]:
+        """The private reports that whoever is signed in may see."""
+        if self._session.reader is None:
+            return frozenset()
+        found = ((report, self._envelope(report)) for report in self._alerts.private_reports())
+        return self._session.openable((report, envelope) for report, envelope in found if envelope is not None)
+
+    def open(self, line: AlertLine) -> None:
+        """Open every part of this line that the reader's routes open; `story` None: none of it."""
+        opened: list[tuple[Story, str]] = []
+        shut = 0
+        for report in line.reports:
+            envelope = self._envelope(report)
+            try:
+                part = self._session.open_story(envelope) if envelope is not None else None
+            except Refused:
+                part = None
+            if part is None:
+                shut += 1
+            else:
+                opened.append((part.story, part.route))
+        self.story = None
+        if opened:
+            stories, route = [story for story, _ in opened], opened[0][1]
+            self.story = view_of(stories, urgency=line.urgency, private=line.private, route=route, unopened=shut)
+
+    def forget(self) -> None:
+        """Nothing of a case stays in front of an empty chair."""
+        self.story, self.outcome, self.reason, self.layer = None, None, "", Layer.LOWER
+
+    def begin_closing(self) -> bool:
+        """Choose an outcome anew; False: nobody closes what they cannot read."""
+        self.outcome, self.reason, self.layer = None, "", Layer.LOWER
+        return self.story is not None
+
+    def choose(self, outcome: str) -> None:
+        if outcome in set(Outcome):
+            self.outcome = Outcome(outcome)
+
+    def type(self, text: str) -> None:
+        printable = "".join(character for character in text if character.isprintable())
+        self.reason = (self.reason + printable)[:REASON_CHARACTERS]
+
+    def backspace(self) -> None:
+        self.reason = self.reason[:-1]
+
+    def key(self, box: str) -> None:
+        """A key of the on-screen keyboard."""
+        if box == keyboard.DELETE:
+            self.backspace()
+        else:
+            self.type(keyboard.touched_character(box))
+        self.layer = keyboard.next_layer(box, self.layer)
+
+    def is_serious(self, line: AlertLine) -> bool:
+        """Two readers close this."""
+        category = self.story.category if self.story else ""
+        danger = "yes" if self.story and self.story.serious_danger else ""
+        return is_serious(line.urgency, private=line.private, category=category, danger=danger)
+
+    def close(self, line: AlertLine, now: Moment) -> Effects:
+        """Close, or (serious) propose to.
+
+        Raises:
+            NeedsReason, NeedsAnotherReader: as `CaseBook.close`.
+            Locked: nobody is signed in.
+        """
+        reader = self._reader()
+        serious = self.is_serious(line)
+        wish = self._cases.close(line.report, serious=serious, reader=reader, outcome=self.outcome, reason=self.reason)
+        return self._closed(line, wish, (reader,), now)
+
+    def confirm(self, line: AlertLine, now: Moment) -> Effects:
+        """The second reader agrees. Raises NeedsAnotherReader, Locked."""
+        reader = self._reader()
+        wish = self._cases.confirm(line.report, reader=reader)
+        return self._closed(line, wish, (wish.reader, reader), now)
+
+    def _closed(self, line: AlertLine, wish: Proposal, readers: tuple[bytes, ...], now: Moment) -> Effects:
+        route = self.story.route if self.story else ""
+        note = CaseNote(line.report, wish.generation, wish.outcome.value, wish.reason, readers, max(0, now.wall_ms))
+        kept = ev.KeepNote(line.report, route, self._session.seal_note(note, route))
+        return (kept, *self._answers.close(line, now))
+
+    def _reader(self) -> bytes:
+        reader = self._session.reader
+        if reader is None or self.story is None:
+            raise Locked("Sign in and read it first.")
+        return reader.id
+
+    def _envelope(self, report: bytes) -> UpEnvelope | None:
+        return self._envelopes(report, self._alerts.digest(report))
