@@ -17,7 +17,6 @@ from kiosk.staff.events import ReportArrived, Unreadable
 # More than this many lines from one kiosk within the window become one line with a count.
 BURST_ABOVE = 3
 BURST_WINDOW_MS = 60_000
-# A line that everybody has closed stays in view this long, so that a slip is seen.
 URGENCY_RANK = {Urgency.NOW: 0, Urgency.TODAY: 1, Urgency.INFORMATION: 2}
 
 LANGUAGES = {

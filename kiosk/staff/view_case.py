@@ -28,7 +28,7 @@ def story(canvas: Canvas, scene: StoryPage) -> None:
         _not_for_you(canvas, above)
         _story_buttons(canvas, below, scene, 1, 0)
         return
-    facts = _in_pieces(canvas, _fact_room(canvas, above), _fact_lines(scene.view, scene.row), FACTS_CAP_MM)
+    facts = _packed(canvas, _fact_room(canvas, above), _fact_lines(scene.view, scene.row), FACTS_CAP_MM)
     words = _in_pieces(canvas, _ground(canvas, above), scene.view.words, WORDS_CAP_MM)
     pages = [*facts[1:], *words]
     before = 1 if scene.proposal is None else 2
@@ -73,7 +73,19 @@ def _fact_room(canvas: Canvas, room: Rect) -> Rect:
 
 def _fact_lines(view: StoryView, row: Row) -> list[str]:
     lines = [f"{fact.label}: {fact.value}" for fact in view.facts] + [f"Now: {state_words(row)}"]
-    return ["\n".join([*lines, f"{view.unopened} more for other readers"] if view.unopened else lines)]
+    return [*lines, f"{view.unopened} more for other readers"] if view.unopened else lines
+
+
+def _packed(canvas: Canvas, room: Rect, lines: Sequence[str], cap_mm: float) -> list[str]:
+    """Whole lines on as many pages as they need."""
+    pages, cap_px = [lines[0]], canvas.cap_px(cap_mm)
+    for line in lines[1:]:
+        longer = f"{pages[-1]}\n{line}"
+        if canvas.typesetter.fits(longer, room.width, room.height, cap_px):
+            pages[-1] = longer
+        else:
+            pages.append(line)
+    return pages
 
 
 def _ground(canvas: Canvas, room: Rect) -> Rect:

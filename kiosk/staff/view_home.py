@@ -10,6 +10,8 @@ from kiosk.staff.canvas import Canvas, age_words, duty_words
 from kiosk.staff.scenes import Alerts, Foot, Quiet, Row
 from kiosk.staff.stories import GO_QUIETLY
 
+# The right column of the card: urgency, age and state under one another.
+RIGHT_PERCENT = 40
 TONES = {Urgency.NOW: Tone.URGENT, Urgency.TODAY: Tone.CALM, Urgency.INFORMATION: Tone.PLAIN}
 
 
@@ -66,14 +68,14 @@ def _card(canvas: Canvas, rect: Rect, row: Row) -> None:
     inner = rect.inset(canvas.mm(2.0))
     first, rest = inner.cut_top(inner.height * 44 // 100)
     second, third = rest.cut_top(rest.height * 54 // 100)
-    urgency, room = first.cut_right(first.width * 42 // 100, canvas.gap)
+    urgency, room = first.cut_right(first.width * RIGHT_PERCENT // 100, canvas.gap)
     canvas.text("room", room, line.room or "Where: read it", 7.4, bold=True, tone=tone, role=Role.TITLE)
     words = f"{line.words} ×{line.folded}" if line.folded > 1 else line.words
     canvas.text("urgency", urgency, words, 7.0, bold=True, tone=tone, role=Role.TITLE)
-    age, place = second.cut_right(second.width * 40 // 100, canvas.gap)
+    age, place = second.cut_right(second.width * RIGHT_PERCENT // 100, canvas.gap)
     canvas.text("age", age, _age_words(row), 5.4, bold=True, tone=tone)
     canvas.text("place", place, _place_words(row), 4.4, tone=tone)
-    state, how = third.cut_right(third.width * 40 // 100, canvas.gap)
+    state, how = third.cut_right(third.width * RIGHT_PERCENT // 100, canvas.gap)
     canvas.text("how", how, _how_words(row), 3.8, tone=tone)
     canvas.text("state", state, state_words(row), 3.8, tone=tone)
 
