@@ -84,10 +84,8 @@ def _locked_scenes() -> dict[str, Scene]:
     scenes["passphrase-empty"] = desk.scene(moment(80_000))
     desk.step(ev.Typed("correct-horse window seven"), moment(80_000))
     scenes["passphrase-dots"] = kept(desk.scene(moment(80_000)))
-    desk.step(
-        ev.UnlockFailed(site.lead.id, "That is not it. Check each word and try again."),
-        moment(80_500),
-    )
+    touch(desk, "open", at_ms=80_200)
+    desk.step(ev.UnlockFailed(site.lead.id), moment(80_500))
     scenes["passphrase-wrong"] = kept(desk.scene(moment(81_000)))
     desk.step(ev.Typed("correct-horse window seven"), moment(81_500))
     touch(desk, "show", at_ms=82_000)
