@@ -21,7 +21,7 @@ from firmware import device
 from firmware.board import Board, load_pins, make_factory
 from firmware.clock import Clock, Moment
 from firmware.courier import Courier
-from firmware.errors import TechnicianError
+from firmware.errors import StoreFault, TechnicianError
 from firmware.ledger import Ledger
 from firmware.link import Link
 from firmware.loop import Loop
@@ -86,7 +86,11 @@ class KioskApp:
         self._clock = Clock(floor_ms=kept_floor_ms(self._ledger))
         now = self._clock.now()
         self._engine = self._build_engine(root, now)
-        self._ledger.commit()
+        try:
+            self._ledger.commit()
+        except StoreFault as fault:
+            # Starting again for ever would leave a black screen; this one says what is true.
+            self._engine.commit_failed(fault, now)
         self._screen, self._window = _build_screen(self._settings, self._profile, self._engine, self._clock)
         self._asked: SimpleQueue[Asked] = SimpleQueue()
         self._unanswered: list[Asked] = []
