@@ -115,6 +115,16 @@ class Canvas:
         """Words without a ground."""
         return self.put(Box(id, rect, role, text, tone=tone, bold=bold, align=align), cap_mm)
 
+    def line(
+        self, id: str, rect: Rect, text: str, cap_mm: float, *, bold: bool = False, tone: Tone = Tone.PLAIN
+    ) -> Box:
+        """Words in the middle of the height of their room, whatever size they were set in."""
+        box = self.text(id, rect, text, cap_mm, bold=bold, tone=tone, role=Role.TITLE if bold else Role.TEXT)
+        high = self.typesetter.height(box.text, rect.width, self.display.mm(box.cap_mm), bold)
+        spare = max(0, rect.height - high) // 2
+        self.boxes[-1] = replace(box, rect=Rect(rect.left, rect.top + spare, rect.width, rect.height - spare))
+        return self.boxes[-1]
+
     def panel(self, id: str, rect: Rect, tone: Tone) -> Box:
         box = Box(id, rect, Role.PANEL, tone=tone)
         self.boxes.append(box)
@@ -160,16 +170,17 @@ class Canvas:
         """The line at the top; returns the room below it."""
         bar, rest = self.page.cut_top(self.mm(BAR_MM), self.gap)
         time, middle = bar.cut_left(self.mm(20), self.gap)
-        self.text("time", time, top.time, 5.2, bold=True)
+        self.line("time", time, top.time, 5.2, bold=True)
         if top.notice:
             self.panel("notice-ground", middle, Tone.PRIMARY)
-            room = Rect(middle.left, middle.top, middle.width, middle.height).inset(self.mm(0.4))
-            room = room.cut_left(self.mm(1.6))[1]
-            self.text("notice", room, top.notice, 3.8, tone=Tone.PRIMARY)
+            room = middle.inset(self.mm(0.4)).cut_left(self.mm(1.6))[1]
+            self.line("notice", room, top.notice, 3.8, tone=Tone.PRIMARY)
         elif top.danger:
             danger, words = middle.cut_right(middle.width * 52 // 100, self.gap)
-            self.put(Box("danger", danger, Role.FIELD, top.danger, tone=Tone.URGENT, bold=True), 4.4)
-            self.text("title", words, title, 4.6, bold=True, role=Role.TITLE)
+            self.panel("danger-ground", danger, Tone.URGENT)
+            room = danger.inset(self.mm(0.4)).cut_left(self.mm(1.6))[1]
+            self.line("danger", room, top.danger, 4.4, bold=True, tone=Tone.URGENT)
+            self.line("title", words, title, 4.6, bold=True)
         else:
             self._bar_words(middle, top, title)
         return rest
@@ -184,10 +195,10 @@ class Canvas:
         needs = self.typesetter.width(reader, self.cap_px(3.6)) + 1
         who, words = room.cut_right(min(needs, room.width * 4 // 10), self.gap)
         if title:
-            self.text("title", words, title, 4.6, bold=True, role=Role.TITLE)
+            self.line("title", words, title, 4.6, bold=True)
         else:
-            self.text("duty", words, duty_words(top.duty), 4.0)
-        self.text("who", who, reader, 3.6)
+            self.line("duty", words, duty_words(top.duty), 4.0)
+        self.line("who", who, reader, 3.6)
 
     def _cut_short(self, box: Box) -> Box:
         """Words of unbounded length at the least size: as many as fit, and "…"."""
