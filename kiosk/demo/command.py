@@ -27,6 +27,7 @@ from kiosk.demo.throwaway import ThrowawaySite, make_site
 from kiosk.rehearsal import Unit
 
 WATCH_SECONDS = 0.2
+_PLACES = {"kiosk": "10,590", "desk": "640,40"}
 _SHOWN_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -43,7 +44,7 @@ def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
         folder = Path(tempfile.mkdtemp(prefix="quietbell-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         click.echo("Making a throw-away site: keys, certificates, readers. This takes a few seconds.", err=True)
-        site = make_site(folder / "site", profile)
+        site = make_site(folder / "site", profile, "1280x720" if play else "800x480")
         running = choose_broker(broker, site.path / "broker", site.port)
         click.echo(running.banner, err=True)
         running.start()
@@ -57,7 +58,7 @@ def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
 
 
 def _start(stack: ExitStack, kind: str, root: Path, play: bool) -> Running:
-    unit = start_unit(kind, root, _environment(play), root / f"{kind}.log")
+    unit = start_unit(kind, root, _environment(kind, play), root / f"{kind}.log")
     stack.callback(unit.stop)
     Unit(root / "run").wait_until_up()
     return unit
@@ -85,8 +86,10 @@ def _watch(kiosk: Running, desk: Running) -> None:
             raise TechnicianError(f"the {unit.kind} stopped by itself (status {status}): {unit.last_words()}")
 
 
-def _environment(play: bool) -> Mapping[str, str]:
-    return {**os.environ, "SDL_VIDEODRIVER": "dummy"} if play else dict(os.environ)
+def _environment(kind: str, play: bool) -> Mapping[str, str]:
+    """Side by side on a usual screen: two windows in the middle would hide one another."""
+    extra = {"SDL_VIDEODRIVER": "dummy"} if play else {"SDL_VIDEO_WINDOW_POS": _PLACES[kind]}
+    return {**os.environ, **extra}
 
 
 def _interrupt(*_: object) -> None:

@@ -32,8 +32,8 @@ class ThrowawaySite:
     port: int
 
 
-def make_site(path: Path, profile: str) -> ThrowawaySite:
-    """Raises TechnicianError with the line of whichever command failed."""
+def make_site(path: Path, profile: str, kiosk_screen: str) -> ThrowawaySite:
+    """`kiosk_screen`: 800x480 or 1280x720. Raises TechnicianError with the line of whichever command failed."""
     port = _free_port()
     recovery = path.parent / "recovery.key"
     quietbell(
@@ -41,7 +41,12 @@ def make_site(path: Path, profile: str) -> ThrowawaySite:
         "--broker-port", str(port), "--recovery-out", str(recovery),
     )  # fmt: skip
     desk = _device(path, quietbell("site", "add-desk", str(path), "--room", "Staff office", *_REHEARSAL))
-    kiosk = _device(path, quietbell("site", "add-kiosk", str(path), "--room", ROOM, "--place", PLACE, *_REHEARSAL))
+    kiosk = _device(
+        path,
+        quietbell(
+            "site", "add-kiosk", str(path), "--room", ROOM, "--place", PLACE, "--screen", kiosk_screen, *_REHEARSAL
+        ),
+    )
     _make_readers(desk)
     quietbell("site", "adopt", str(path), "--from", str(desk))
     return ThrowawaySite(path, kiosk, desk, port)

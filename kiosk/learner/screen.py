@@ -67,7 +67,7 @@ class LearnerScreen:
         self._view: LearnerView | None = None
         self.boxes: list[Box] = []
         self._looked_ms = 0
-        self._touched_ms = 0
+        self._touched_ms: int | None = None
         self._spoken = ""
 
     # --- touches ---
@@ -191,6 +191,8 @@ class LearnerScreen:
 
     def _dim(self, state: talk.TalkState, duty: Duty, now_ms: int) -> None:
         """Out of hours an idle panel is dimmed; whoever touches it or calls sees it as ever."""
+        if self._touched_ms is None or state.open:
+            self._touched_ms = now_ms
         away = duty.state.value == "off" and not state.open and now_ms - self._touched_ms > DIM_AFTER_MS
         self._window.dim(DIM if away else 0.0)
 
