@@ -48,6 +48,8 @@ UNANSWERED_AFTER_MS = 2000
 HEARTBEAT_REPEAT_MS = (2000, 4000, 8000, 16000)
 HEARTBEAT_JITTER = 0.25
 LET_GO_EVERY_MS = 5000
+# A blank costs three key encapsulations: they wait until the last report is answered, or this long.
+REFILL_AFTER_MS = 100
 SHEET_BEHIND_MS = 600_000
 
 
@@ -129,6 +131,7 @@ class Courier:
         self._unanswered: dict[bytes, int] = {}
         self._hold_until_ms = 0
         self._let_go_ms = now.monotonic_ms
+        self._refill_ms: int | None = now.monotonic_ms
         self._scrub_due = False
         self._behind_since_ms: int | None = None
         self._faults: tuple[str, ...] = ()
@@ -149,6 +152,7 @@ class Courier:
         Raises StoreFull or StoreFault: nothing was kept.
         """
         blank = self._sealer.blank(draft.story.route)
+        self._refill_ms = now.monotonic_ms + REFILL_AFTER_MS
         report = blank.clear.header.id
         room = "" if draft.private else self._me.room
         alert = self._alert(now, draft.kind, draft.urgency, draft.private, room, draft.story.language, draft.about)
@@ -178,7 +182,7 @@ class Courier:
         if now.monotonic_ms - self._let_go_ms >= LET_GO_EVERY_MS:
             self._let_go_ms = now.monotonic_ms
             self._let_go(now)
-        self._sealer.refill()
+        self._refill(now)
         if not self._connected:
             return []
         news = self._send_due(now, most=self._free_places(now))
@@ -191,6 +195,8 @@ class Courier:
     def next_due_ms(self) -> int:
         """When `tick` should be called again, monotonic ms."""
         times = [self._let_go_ms + LET_GO_EVERY_MS]
+        if self._refill_ms is not None:
+            times.append(self._refill_ms)
         if self._connected:
             times.append(self._beat_ms)
             due = self.outbox.next_due_ms()
@@ -214,7 +220,8 @@ class Courier:
             )
         except Refused as refusal:
             return [NotBelieved(refusal.reason)]
-        self._unanswered.pop(down.answers, None)
+        if self._unanswered.pop(down.answers, None) is not None and self._refill_ms is not None:
+            self._refill_ms = now.monotonic_ms + 1
         news = self._freshly(desk, down, now)
         for item in down.items:
             if isinstance(item, Receipt):
@@ -232,6 +239,7 @@ class Courier:
         if sheet is None:
             return []
         self._behind_since_ms = None
+        self._refill_ms = now.monotonic_ms
         desks = self._sealer.desk_ids()
         self._fresh.keep_only(desks)
         self.outbox.sheet_changed(self._sealer.desk_ids(), now.monotonic_ms)
@@ -302,6 +310,11 @@ class Courier:
         # Jittered as the outbox jitters reports: a broker that drops answers must not tell them apart by the beat.
         jitter = self._random.uniform(1 - HEARTBEAT_JITTER, 1 + HEARTBEAT_JITTER)
         return round(HEARTBEAT_REPEAT_MS[repeats] * jitter)
+
+    def _refill(self, now: Moment) -> None:
+        """Make the next blank ready, one a turn, when nobody waits for an answer."""
+        if self._refill_ms is not None and now.monotonic_ms >= self._refill_ms:
+            self._refill_ms = now.monotonic_ms + 1 if self._sealer.refill() else None
 
     def _let_go(self, now: Moment) -> None:
         """Erase what need not stay; a turn later, when that is committed, empty the log it still stands in."""

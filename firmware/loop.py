@@ -1,8 +1,12 @@
 """One thread, one queue, one order: drain, step, commit, act, paint.
 
-Owns the turn: every event of a turn is decided together, made durable by ONE commit, and only then do effects leave
-(a receipt, a word on the screen), so no promise is ever made before its fsync. Knows nothing of reports, MQTT or
+Owns the turn: every event that is there is decided together, made durable by ONE commit, and only then do effects
+leave (a receipt, a word on the screen), so no promise is ever made before its fsync. Knows nothing of reports, MQTT or
 pixels: those are handed in as `core`, `perform`, `pump` and `paint`.
+
+An answer is worth more than a picture. After effects the loop rests a moment before it paints, so that the network
+thread gets the interpreter at once, and whatever comes in that time is decided and committed first. Under a flood the
+picture is put off again and again, but never longer than a person would notice.
 
 The queue never makes a poster wait: a blocked network thread could not send the answers that empty the queue. What
 bounds it is the senders' own windows (the link reads no more while `link.WINDOW_MESSAGES` wait to be acknowledged, far
@@ -25,6 +29,10 @@ TURN_MAX_EVENTS = 512
 QUEUE_MAX_EVENTS = 16_384
 # 30 frames a second for touch; the queue itself wakes the loop at once.
 WAIT_MS = 33
+# How long after effects the loop waits for more before it paints: longer than a desk's answer takes on a good line.
+SETTLE_MS = 12
+# What follows a hand within a tenth of a second seems to be done by that hand.
+PAINT_WITHIN_MS = 100
 # A core that is due again and again must not take a whole processor.
 WAIT_MIN_MS = 1
 
@@ -103,20 +111,31 @@ class Loop(Generic[Event, Effect]):
             self.turn()
 
     def turn(self) -> None:
-        """One turn: wait, drain, decide, commit, act, paint."""
-        events = self._take()
-        events.extend(self._pump())
-        now = self._clock.now()
-        if events or self._is_due(now):
-            self._perform(self._decide(events, now), now)
+        """One turn: wait, drain, decide, commit, act, and the same for what follows within a frame; then paint."""
+        now = self._act([*self._take(self._wait_seconds()), *self._pump()])
         self._paint(now)
         self._heartbeat()
 
-    def _take(self) -> list[Event]:
-        """Block until something is there or time is up, then take what is there, at most a turn's worth."""
+    def _act(self, events: Sequence[Event]) -> Moment:
+        """Decide, commit and perform, and again while more comes before the picture is due; returns the time."""
+        now = self._clock.now()
+        paint_ms, latest_ms = now.monotonic_ms, now.monotonic_ms + PAINT_WITHIN_MS
+        while True:
+            if events or self._is_due(now):
+                effects = self._decide(events, now)
+                self._perform(effects, now)
+                paint_ms = min(latest_ms, now.monotonic_ms + SETTLE_MS) if effects else paint_ms
+            left_ms = paint_ms - now.monotonic_ms
+            if left_ms <= 0 or self._stopping:
+                return now
+            events = self._take(min(left_ms / 1000, self._wait_seconds()))
+            now = self._clock.now()
+
+    def _take(self, wait_seconds: float) -> list[Event]:
+        """Block until something is there or time is up, then take what is there, at most one commit's worth."""
         events: list[Event] = []
         try:
-            item = self._queue.get(timeout=self._wait_seconds())
+            item = self._queue.get(timeout=wait_seconds)
             while not isinstance(item, _Stop):
                 events.append(item)
                 if len(events) == TURN_MAX_EVENTS:

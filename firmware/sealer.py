@@ -101,13 +101,14 @@ class Sealer:
             random_bytes=self._random_bytes,
         )
 
-    def refill(self) -> None:
-        """Make at most one blank, so that a tick stays short."""
+    def refill(self) -> bool:
+        """Make at most one blank, so that a tick stays short; False when none was missing."""
         for route in self._route_to:
             ready = self._blanks.setdefault(route, [])
             if len(ready) < BLANKS_READY:
                 ready.append(self.make_blank(route))
-                return
+                return True
+        return False
 
     def adopt(self, untrusted: bytes) -> SealSheet | None:
         """Take up a sheet from the wire (durable after the ledger's commit); None when it is the one we have.
