@@ -27,6 +27,9 @@ SAFETY = (
     *advice.PICTURES,
     advice.DANGER_SENTENCE,
     pages.ADDITION_FAILED,
+    pages.CODE_UNKNOWN,
+    pages.CODES_REST,
+    truths.EITHER_PLACE,
     pages.SENT_BODY_ADULT,
 )
 

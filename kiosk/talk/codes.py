@@ -1,21 +1,22 @@
 """Receipt codes: five plain words by which a learner, and nobody else, can ask what became of a report.
 
-Owns the list, the choosing and the digest. Staff hold the digest only; the kiosk holds nothing once the page is gone.
+Owns the list, the choosing, the reading back and the digest. Staff and kiosk hold the digest only; the words are
+nowhere once the page is gone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import resources
+from itertools import chain, islice
 
 WORDS_IN_LIST = 1_024
 CODE_WORDS = 5
 
 _LABEL = b"quietbell/1 receipt code\0"
-_BETWEEN_WORDS = re.compile(r"[\s,.\-]+")
+_BETWEEN_WORDS = frozenset(" \t\n,.-")
 # Twenty-five times what any code needs.
 _TYPED_CHARACTERS_MAX = 1_000
 
@@ -38,17 +39,30 @@ def make_code(random_bytes: Callable[[int], bytes]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def read_code(untrusted_text: str) -> tuple[str, ...] | None:
-    """The code in what somebody typed, however they parted the words; None when it cannot be one."""
-    folded = untrusted_text[:_TYPED_CHARACTERS_MAX].casefold()
-    typed = tuple(word for word in _BETWEEN_WORDS.split(folded) if word)
-    return typed if len(set(typed)) == len(typed) == CODE_WORDS and set(typed) <= set(code_words()) else None
+def read_code(untrusted_characters: Iterable[str]) -> tuple[str, ...] | None:
+    """The code in what somebody typed, however they parted the words; None when it cannot be one.
+
+    Follows one character after the other through the list, so that no copy is made of what else may stand there.
+    """
+    typed: list[str] = []
+    fitting, length = code_words(), 0
+    for character in chain(islice(untrusted_characters, _TYPED_CHARACTERS_MAX), " "):
+        if character not in _BETWEEN_WORDS:
+            fitting = tuple(word for word in fitting if word[length : length + 1] == character.casefold())
+            length += 1
+        elif length:
+            # The list is sorted: a word stands before the longer ones that begin with it.
+            if not fitting or len(fitting[0]) != length:
+                return None
+            typed.append(fitting[0])
+            fitting, length = code_words(), 0
+    return tuple(typed) if len(set(typed)) == len(typed) == CODE_WORDS else None
 
 
 def code_digest(code: tuple[str, ...]) -> bytes:
     """32 bytes that go into the story. The order of the words does not matter, since nobody remembers it.
 
-    A fast hash is enough: the digest is only ever inside a sealed story, and those who can open that have no use for
-    the code.
+    A fast hash is enough: whoever holds the digest (a reader in the sealed story, a thief on the kiosk's card) has the
+    report's id and stages beside it, and the words open nothing more.
     """
     return hashlib.sha256(_LABEL + " ".join(sorted(code)).encode()).digest()

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from firmware.messages import NAME_CHARACTERS, NO_ID, TEXT_CHARACTERS, Kind
 from kiosk.talk import questions
-from kiosk.talk.offers import FIELDS, awaiting_words, offered, pages_of_categories
+from kiosk.talk.offers import FIELDS, awaiting_words, codes_rest, offered, pages_of_categories
 from kiosk.talk.policy import Policy
 from kiosk.talk.questions import SCREENS, Option, ScreenId
 from kiosk.talk.sending import send_addition, send_report, send_silent_call, send_take_back_of_call
@@ -21,7 +21,9 @@ from kiosk.talk.state import (
     Answers,
     Back,
     Chosen,
+    CodeFound,
     CodeState,
+    CodeUnknown,
     DeleteCharacter,
     Effect,
     Event,
@@ -31,6 +33,7 @@ from kiosk.talk.state import (
     KeyDeleted,
     KeyTyped,
     LanguageChosen,
+    LookUp,
     Opened,
     ProgressChanged,
     Saved,
@@ -46,7 +49,14 @@ from kiosk.talk.state import (
 from kiosk.talk.tips import TIP_TURN_MS, picked, rotated
 
 STILL_THERE_MS = 15_000
-FIELD_CHARACTERS: Mapping[Field, int] = MappingProxyType({Field.TEXT: TEXT_CHARACTERS, Field.NAME: NAME_CHARACTERS})
+# Five words of at most nine letters, parted, and a little more for a slip of the finger.
+CODE_CHARACTERS = 60
+FIELD_CHARACTERS: Mapping[Field, int] = MappingProxyType(
+    {Field.TEXT: TEXT_CHARACTERS, Field.NAME: NAME_CHARACTERS, Field.CODE: CODE_CHARACTERS}
+)
+# Five words of 1,024 cannot be guessed by hand; the pause keeps a patient machine from trying.
+WRONG_CODES_MAX = 5
+CODES_REST_MS = 60_000
 
 _Step = tuple[TalkState, tuple[Effect, ...]]
 
@@ -64,6 +74,10 @@ def step(state: TalkState, event: Event, now_ms: int, policy: Policy) -> _Step:
             return _save_failed(state, event, now_ms)
         case ProgressChanged():
             return _progress(state, event), ()
+        case CodeFound():
+            return _code_found(state, event)
+        case CodeUnknown():
+            return _code_unknown(state, now_ms), ()
         case Opened() if not state.open:
             return _open(state, event, now_ms), ()
         case Opened():
@@ -98,6 +112,8 @@ def _blank(state: TalkState, now_ms: int) -> TalkState:
         call=state.call,
         sendings=state.sendings,
         next_ticket=state.next_ticket,
+        wrong_codes=state.wrong_codes,
+        codes_rest_until_ms=state.codes_rest_until_ms,
         unseen_failure_ms=state.unseen_failure_ms,
         tips=state.tips,
     )
@@ -132,7 +148,8 @@ def _touch(state: TalkState, event: Event, now_ms: int, policy: Policy) -> _Step
         case KeyTyped():
             return _key_typed(state, event.character)
         case KeyDeleted() if _typing(state) and state.typed_characters:
-            return replace(state, typed_characters=state.typed_characters - 1), (DeleteCharacter(),)
+            deleted = replace(state, typed_characters=state.typed_characters - 1, typed_failed=False)
+            return deleted, (DeleteCharacter(),)
         case LanguageChosen():
             return replace(state, language=event.language), ()
     return state, ()
@@ -186,7 +203,7 @@ def _go(state: TalkState, option: Option, policy: Policy) -> _Step:
         history: tuple[ScreenId, ...] = ()
     else:
         history = (*state.history, state.screen)
-    return _without_typing(replace(state, screen=target, history=history, category_page=0)), forget
+    return _left(replace(state, screen=target, history=history, category_page=0)), forget
 
 
 def _target(state: TalkState, target: ScreenId, policy: Policy) -> ScreenId:
@@ -206,7 +223,7 @@ def _back(state: TalkState) -> _Step:
     forget: tuple[Effect, ...] = (Forget(),) if state.typed_characters else ()
     if state.history:
         back = replace(state, screen=state.history[-1], history=state.history[:-1], category_page=0)
-        return _without_typing(back), forget
+        return _left(back), forget
     if state.screen is ScreenId.DANGER:
         return _hide(state, state.touched_ms)
     return state, ()
@@ -229,8 +246,9 @@ def _typing(state: TalkState) -> Field | None:
     return None if awaiting_words(state) else FIELDS.get(state.screen)
 
 
-def _without_typing(state: TalkState) -> TalkState:
-    return replace(state, typed_characters=0, typed_shown=False, typed_failed=False)
+def _left(state: TalkState) -> TalkState:
+    """Another page: nothing typed, nothing looked up is taken along."""
+    return replace(state, typed_characters=0, typed_shown=False, typed_failed=False, found=None)
 
 
 def _key_typed(state: TalkState, character: str) -> _Step:
@@ -239,7 +257,8 @@ def _key_typed(state: TalkState, character: str) -> _Step:
         return state, ()
     if state.typed_characters >= FIELD_CHARACTERS[field]:
         return state, ()
-    return replace(state, typed_characters=state.typed_characters + 1), (TypeCharacter(character),)
+    typed = replace(state, typed_characters=state.typed_characters + 1, typed_failed=False)
+    return typed, (TypeCharacter(character),)
 
 
 def _send_words(state: TalkState, now_ms: int, policy: Policy) -> _Step:
@@ -287,6 +306,15 @@ def _choose_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
     return send_addition(sent, Answers(), policy, code_digest=state.report.code_digest)
 
 
+def _choose_have_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
+    """It answers nothing about danger; it only leads on."""
+    return _left(replace(state, screen=ScreenId.LOOK_UP, history=(*state.history, state.screen))), ()
+
+
+def _choose_look_up(state: TalkState, now_ms: int, policy: Policy) -> _Step:
+    return state, (LookUp(),)
+
+
 def _choose_meet(state: TalkState, now_ms: int, policy: Policy, *, answer: str) -> _Step:
     met = replace(state, answers=replace(state.answers, meet=answer), screen=ScreenId.TRUTHS, history=())
     return send_addition(met, _one("meet", answer), policy)
@@ -310,11 +338,13 @@ _SPECIAL: Mapping[str, Callable[[TalkState, int, Policy], _Step]] = MappingProxy
         "take-back": _choose_take_back,
         "take-back-call": _choose_take_back_call,
         "give-code": _choose_code,
+        "have-code": _choose_have_code,
+        "look-up": _choose_look_up,
         "kept-code": lambda state, now_ms, policy: (replace(state, code=CodeState.KEPT), ()),
         "show-code": lambda state, now_ms, policy: (replace(state, code=CodeState.SHOWN), ()),
         "no-reply": _choose_no_reply,
-        "show-words": lambda state, now_ms, policy: (replace(state, typed_shown=True), ()),
-        "dot-words": lambda state, now_ms, policy: (replace(state, typed_shown=False), ()),
+        "show-words": lambda state, now_ms, policy: (replace(state, typed_shown=True, typed_failed=False), ()),
+        "dot-words": lambda state, now_ms, policy: (replace(state, typed_shown=False, typed_failed=False), ()),
         "send-words": _send_words,
         **{answer: _meet(answer) for answer in questions.MEET_ANSWERS},
     }
@@ -378,4 +408,23 @@ def _progress(state: TalkState, event: ProgressChanged) -> TalkState:
         state = replace(state, call=replace(state.call, progress=event.progress))
     if state.report is not None and state.report.report == report:
         state = replace(state, report=replace(state.report, progress=event.progress))
+    if state.found is not None and state.found.report == report:
+        state = replace(state, found=event.progress)
     return state
+
+
+def _code_found(state: TalkState, event: CodeFound) -> _Step:
+    if state.screen is not ScreenId.LOOK_UP:
+        return state, ()
+    shown = replace(_left(state), screen=ScreenId.FOUND, found=event.progress)
+    return replace(shown, wrong_codes=0, codes_rest_until_ms=None), (Forget(),)
+
+
+def _code_unknown(state: TalkState, now_ms: int) -> TalkState:
+    """The words stay, so that a slip can be mended; after too many of them there is a pause."""
+    if state.screen is not ScreenId.LOOK_UP or codes_rest(state, now_ms):
+        return state
+    wrong = state.wrong_codes + 1
+    if wrong < WRONG_CODES_MAX:
+        return replace(state, typed_failed=True, wrong_codes=wrong)
+    return replace(state, typed_failed=True, wrong_codes=0, codes_rest_until_ms=now_ms + CODES_REST_MS)

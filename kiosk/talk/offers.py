@@ -13,7 +13,9 @@ from kiosk.talk.state import CodeState, Field, Sending, TalkState
 # How long after a silent call the screen still offers to take it back, and the dot still tells of it.
 CALL_SHOWN_MS = 30 * 60_000
 
-FIELDS: Mapping[ScreenId, Field] = MappingProxyType({ScreenId.NAME: Field.NAME, ScreenId.WORDS: Field.TEXT})
+FIELDS: Mapping[ScreenId, Field] = MappingProxyType(
+    {ScreenId.NAME: Field.NAME, ScreenId.WORDS: Field.TEXT, ScreenId.LOOK_UP: Field.CODE}
+)
 _UNASKED = (ScreenId.ADULT, ScreenId.HEAD, ScreenId.CATEGORY)
 
 
@@ -34,7 +36,10 @@ def offered(state: TalkState, policy: Policy, now_ms: int) -> tuple[Option, ...]
         case ScreenId.MEET:
             return tuple(Option(p.id, p.label, p.picture, ScreenId.WORDS) for p in policy.places) + fixed
         case ScreenId.NAME | ScreenId.WORDS:
-            return _typed_options(state, fixed)
+            return _typed_options(state, questions.SEND_WORDS, fixed)
+        case ScreenId.LOOK_UP:
+            asked = None if codes_rest(state, now_ms) else questions.LOOK_UP_CODE
+            return _typed_options(state, asked, fixed)
         case ScreenId.CODE:
             return _code_options(state, fixed)
         case _:
@@ -55,6 +60,11 @@ def call_can_be_taken_back(state: TalkState, now_ms: int) -> bool:
     """On the screen only, and for a while only."""
     call = state.call
     return call is not None and bool(call.report) and not call.taken_back and now_ms - call.at_ms < CALL_SHOWN_MS
+
+
+def codes_rest(state: TalkState, now_ms: int) -> bool:
+    """After too many words that nobody knows here, nothing is looked up for a while."""
+    return state.codes_rest_until_ms is not None and now_ms < state.codes_rest_until_ms
 
 
 def pages_of_categories() -> int:
@@ -83,12 +93,13 @@ def _truths_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option
     return (questions.TRY_AGAIN, *fixed) if failed_sendings(state) else fixed
 
 
-def _typed_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option, ...]:
+def _typed_options(state: TalkState, use: Option | None, fixed: tuple[Option, ...]) -> tuple[Option, ...]:
     if awaiting_words(state):
         return ()
     if not state.typed_characters:
         return fixed
-    return (questions.SEND_WORDS, questions.DOT_WORDS if state.typed_shown else questions.SHOW_WORDS, *fixed)
+    show = questions.DOT_WORDS if state.typed_shown else questions.SHOW_WORDS
+    return (show, *fixed) if use is None else (use, show, *fixed)
 
 
 def _code_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option, ...]:

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kiosk.talk import questions
+from kiosk.talk import questions, truths
 from kiosk.talk.advice import advice_for
 from kiosk.talk.flow import FIELD_CHARACTERS
-from kiosk.talk.offers import CALL_SHOWN_MS, FIELDS, awaiting_words, failed_sendings, offered, pages_of_categories
+from kiosk.talk.offers import (
+    CALL_SHOWN_MS,
+    FIELDS,
+    awaiting_words,
+    codes_rest,
+    failed_sendings,
+    offered,
+    pages_of_categories,
+)
 from kiosk.talk.policy import Policy, Tip
 from kiosk.talk.questions import SCREENS, ScreenId
 from kiosk.talk.sending import urgency_asked
@@ -27,7 +35,12 @@ ADDITION_FAILED = "What you added could not be saved. It was not sent."
 SAVING = "Saving…"
 QUIZ_RIGHT = "That's it."
 QUIZ_WRONG = "Not quite. Think again."
-SENTENCES = (SENT_BODY_ADULT, DANGER_BODY_PACE, TODAY_BODY_PACE, ADDITION_FAILED, SAVING, QUIZ_RIGHT, QUIZ_WRONG)
+CODE_UNKNOWN = "We do not know these words on this kiosk. Try the kiosk where you sent it, or go to {place}."
+CODES_REST = "We do not know these words. Wait a minute before you try again, or go to {place}."
+SENTENCES = (
+    *(SENT_BODY_ADULT, DANGER_BODY_PACE, TODAY_BODY_PACE, ADDITION_FAILED, SAVING, QUIZ_RIGHT, QUIZ_WRONG),
+    *(CODE_UNKNOWN, CODES_REST, truths.EITHER_PLACE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +114,7 @@ class TipPage:
 def talk_page(state: TalkState, policy: Policy, duty: DutyView, now_ms: int, say: Say = english) -> Page:
     """The page of an open talk."""
     screen = SCREENS[state.screen]
-    facts = Facts.of(policy, private=state.private)
-    view = _truth_view(state.report, duty, now_ms)
+    facts, view = _facts_and_truth(state, policy, duty, now_ms)
     page = Page(
         screen=state.screen,
         title=say(screen.title),
@@ -115,7 +127,7 @@ def talk_page(state: TalkState, policy: Policy, duty: DutyView, now_ms: int, say
         still_there=say(questions.STILL_THERE) if state.still_there else "",
         dot=_dot(state, duty, now_ms),
     )
-    return _with_parts(page, state, policy, view, facts, say)
+    return _with_parts(page, state, policy, view, facts, now_ms, say)
 
 
 def tip_page(state: TalkState, policy: Policy, duty: DutyView, now_ms: int, say: Say = english) -> TipPage:
@@ -132,16 +144,29 @@ def tip_page(state: TalkState, policy: Policy, duty: DutyView, now_ms: int, say:
     return page if tip.quiz is None else _with_quiz(page, state, tip, say)
 
 
-def _with_parts(page: Page, state: TalkState, policy: Policy, view: TruthView, facts: Facts, say: Say) -> Page:
+def _facts_and_truth(state: TalkState, policy: Policy, duty: DutyView, now_ms: int) -> tuple[Facts, TruthView]:
+    """Of the report of this talk, or of the one whose code was typed: of that only the proofs are known here."""
+    match state.screen:
+        case ScreenId.FOUND:
+            return Facts.of_any_report(policy), truth_of(state.found, duty, now_ms)
+        case ScreenId.LOOK_UP:
+            return Facts.of_any_report(policy), truth_of(None, duty, now_ms)
+        case _:
+            return Facts.of(policy, private=state.private), _truth_view(state.report, duty, now_ms)
+
+
+def _with_parts(
+    page: Page, state: TalkState, policy: Policy, view: TruthView, facts: Facts, now_ms: int, say: Say
+) -> Page:
     """What only some screens have."""
     match page.screen:
         case ScreenId.CATEGORY:
             return replace(page, page_number=state.category_page + 1, pages=pages_of_categories())
-        case ScreenId.TRUTHS:
+        case ScreenId.TRUTHS | ScreenId.FOUND:
             truth = say(SAVING) if view.truth is None else sentence(view.truth, facts, say)
             return replace(page, truth=truth, sign=view.sign)
-        case ScreenId.NAME | ScreenId.WORDS:
-            return _with_field(page, state, facts, say)
+        case ScreenId.NAME | ScreenId.WORDS | ScreenId.LOOK_UP:
+            return _with_field(page, state, facts, now_ms, say)
         case ScreenId.ADVICE:
             return _with_advice(page, state, policy, facts, say)
         case ScreenId.CODE:
@@ -193,14 +218,23 @@ def _duty_words(view: TruthView, facts: Facts, say: Say) -> str:
     return "" if view.duty is None else sentence(view.duty, facts, say, until=view.until)
 
 
-def _with_field(page: Page, state: TalkState, facts: Facts, say: Say) -> Page:
+def _with_field(page: Page, state: TalkState, facts: Facts, now_ms: int, say: Say) -> Page:
     field = FIELDS[page.screen]
     view = FieldView(
         field, state.typed_characters, FIELD_CHARACTERS[field], state.typed_shown, awaiting_words(state) is not None
     )
+    if field is Field.CODE:
+        return replace(page, field=view, truth=_code_trouble(state, facts, now_ms, say))
     if not state.typed_failed:
         return replace(page, field=view)
     return replace(page, field=view, truth=sentence(Truth.DISK_FULL, facts, say), sign=Sign.FAILED)
+
+
+def _code_trouble(state: TalkState, facts: Facts, now_ms: int, say: Say) -> str:
+    """Why nothing was found, or is looked up now; "" when there is nothing to tell."""
+    if codes_rest(state, now_ms):
+        return say(CODES_REST, place=facts.place_words(say))
+    return say(CODE_UNKNOWN, place=facts.place_words(say)) if state.typed_failed else ""
 
 
 def _with_advice(page: Page, state: TalkState, policy: Policy, facts: Facts, say: Say) -> Page:

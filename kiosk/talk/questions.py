@@ -28,6 +28,8 @@ class ScreenId(StrEnum):
 
     IDLE = "idle"
     DANGER = "danger"
+    LOOK_UP = "look-up"
+    FOUND = "found"
     ADULT = "adult"
     HEAD = "head"
     CATEGORY = "category"
@@ -110,6 +112,7 @@ TAKE_BACK_CALL = Option("take-back-call", "I called someone by mistake", "again"
 TRY_AGAIN = Option("try-again", "Try again", "again", ScreenId.TRUTHS)
 SHOW_WORDS = Option("show-words", "Show", "show", ScreenId.WORDS, quiet=True)
 DOT_WORDS = Option("dot-words", "Hide the letters", "hide", ScreenId.WORDS, quiet=True)
+LOOK_UP_CODE = Option("look-up", "Look it up", "magnifier", ScreenId.FOUND)
 SEND_WORDS = Option("send-words", "Send this too", "send", ScreenId.WORDS)
 SHOW_CODE = Option("show-code", "Show again", "show", ScreenId.CODE, quiet=True)
 KEPT_CODE = Option("kept-code", "I have kept it", "done", ScreenId.CODE)
@@ -118,7 +121,7 @@ SKIP_UNASKED = Option(SKIP, "Skip", "skip", ScreenId.WHO, quiet=True)
 # Answers that stand on a screen only sometimes (see `offers`).
 LOOSE_OPTIONS = (
     *(RATHER_NOT_SAY_OPTION, MORE_CATEGORIES, TAKE_BACK, TAKE_BACK_CALL, TRY_AGAIN, SHOW_WORDS, DOT_WORDS),
-    *(SEND_WORDS, SHOW_CODE, KEPT_CODE, GO_ON, SKIP_UNASKED),
+    *(LOOK_UP_CODE, SEND_WORDS, SHOW_CODE, KEPT_CODE, GO_ON, SKIP_UNASKED),
 )
 
 SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
@@ -133,8 +136,23 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                     Option("yes", "Yes, call the office", "call", ScreenId.TRUTHS),
                     Option("not-sure", "Not sure", "not-sure", ScreenId.ADULT),
                     Option("no", "No", "no", ScreenId.ADULT),
+                    Option("have-code", "I have five words", "code", ScreenId.LOOK_UP, quiet=True),
                 ),
                 answers="danger",
+            ),
+            Screen(
+                ScreenId.LOOK_UP,
+                "What are your five words?",
+                "Type them in any order, with a space between.",
+                (Option("tell-again", "Tell us again", "talk", ScreenId.DANGER, quiet=True),),
+            ),
+            Screen(
+                ScreenId.FOUND,
+                "What became of it",
+                options=(
+                    Option("tell-again", "Tell us again", "talk", ScreenId.DANGER),
+                    Option("done", "Done", "done", ScreenId.IDLE),
+                ),
             ),
             Screen(
                 ScreenId.ADULT,
@@ -163,7 +181,7 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                 options=(
                     Option("add-more", "Add something", "add", ScreenId.WHO),
                     Option("advice", "What can help", "advice", ScreenId.ADVICE),
-                    Option("code", "How can we reply?", "code", ScreenId.CODE),
+                    Option("code", "How will I know?", "code", ScreenId.CODE),
                     Option("done", "Done", "done", ScreenId.IDLE),
                 ),
             ),
@@ -220,20 +238,20 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                 "What can help",
                 options=(
                     Option("truths", "Has it arrived?", "wait", ScreenId.TRUTHS),
-                    Option("code", "How can we reply?", "code", ScreenId.CODE),
+                    Option("code", "How will I know?", "code", ScreenId.CODE),
                     Option("done", "Done", "done", ScreenId.IDLE),
                 ),
             ),
             Screen(
                 ScreenId.CODE,
-                "How can we reply?",
-                "Keep five words to look up an answer here, or tell us when to meet you.",
+                "How will I know?",
+                "Keep five words to see here, on this screen, what became of it. Or tell us when to meet you.",
                 (
                     Option("give-code", "Give me five words", "code", ScreenId.CODE),
                     Option("come-here", "Meet me: here, now", "place", ScreenId.TRUTHS),
                     Option("at-break", "Meet me: at break", "friends", ScreenId.TRUTHS),
                     Option("at-end-of-day", "Meet me: at the end of the day", "clock", ScreenId.TRUTHS),
-                    Option("no-reply", "No reply", "skip", ScreenId.NO_REPLY, quiet=True),
+                    Option("no-reply", "None of these", "skip", ScreenId.NO_REPLY, quiet=True),
                 ),
             ),
             Screen(
@@ -248,5 +266,7 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
         )
     }
 )
-CODE_KEPT_BODY = "Keep these five words to look up an answer here. We cannot show them later."
+CODE_KEPT_BODY = (
+    "With these words you can see here, on this screen, what became of it, for 30 days. We cannot show them later."
+)
 MEET_ANSWERS = ("come-here", "at-break", "at-end-of-day")

@@ -15,10 +15,11 @@ from kiosk.talk.truths import ProgressView
 
 
 class Field(StrEnum):
-    """Which field of the story the typed words belong in."""
+    """Which field of the story the typed words belong in; the words of a code belong in none and are never sent."""
 
     TEXT = "text"
     NAME = "name"
+    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,18 @@ class ProgressChanged:
     progress: ProgressView
 
 
+@dataclass(frozen=True, slots=True)
+class CodeFound:
+    """The typed words are the code of a report of this kiosk: what is known of it."""
+
+    progress: ProgressView
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUnknown:
+    """The typed words are no code that this kiosk knows."""
+
+
 Event = (
     Opened
     | Chosen
@@ -133,6 +146,8 @@ Event = (
     | Saved
     | SaveFailed
     | ProgressChanged
+    | CodeFound
+    | CodeUnknown
 )
 
 # ------------------------------------------------------------------ what is asked
@@ -168,7 +183,12 @@ class Forget:
     """Overwrite the typed words with zeros, and whatever picture of them was kept."""
 
 
-Effect = Send | TypeCharacter | DeleteCharacter | Forget
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Read the typed words as a code and answer `CodeFound(progress)` or `CodeUnknown()` at once."""
+
+
+Effect = Send | TypeCharacter | DeleteCharacter | Forget | LookUp
 
 # ------------------------------------------------------------------ what is remembered
 
@@ -209,6 +229,9 @@ class Sending:
 class TalkState:
     """All that the talk remembers. `history` are the screens that Back leads to; `home_language` is what the next
     person finds. `unseen_failure_ms`: when something could not be saved that no page in view belongs to.
+
+    `typed_failed`: the typed words could not be saved, or are no code that is known. `found` is the report whose code
+    was typed; `wrong_codes` and `codes_rest_until_ms` bound the tries, whoever makes them.
     """
 
     room: str
@@ -228,6 +251,9 @@ class TalkState:
     report: Told | None = None
     call: Told | None = None
     code: CodeState = CodeState.NONE
+    found: ProgressView | None = None
+    wrong_codes: int = 0
+    codes_rest_until_ms: int | None = None
     sendings: tuple[Sending, ...] = ()
     next_ticket: int = 1
     unseen_failure_ms: int | None = None

@@ -7,7 +7,7 @@ stand in `WORDS`, plain and Easy English; other languages look the plain words u
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
@@ -20,6 +20,7 @@ HUMAN_WAY_MS = 20_000
 # A report without hurry takes the place of the next heartbeat, at most 25 s away. One that has still not left
 # after 30 s meets a broken link; from then on it is counted as if it had been sent.
 GOING_SOON_LIMIT_MS = 30_000
+EITHER_PLACE = "{place} or {outside}"
 
 
 class Truth(StrEnum):
@@ -175,6 +176,7 @@ class Facts:
     danger: str
     listener: str
     listener_contact: str
+    or_outside: str = ""
 
     @classmethod
     def of(cls, policy: Policy, *, private: bool) -> Facts:
@@ -185,6 +187,16 @@ class Facts:
             listener=policy.listening_line.name,
             listener_contact=policy.listening_line.contact,
         )
+
+    @classmethod
+    def of_any_report(cls, policy: Policy) -> Facts:
+        """Where nobody may tell whether it is about an adult who works here: both places are named."""
+        return replace(cls.of(policy, private=False), or_outside=policy.go_to_outside)
+
+    def place_words(self, say: Say) -> str:
+        if not self.or_outside:
+            return say(self.place)
+        return say(EITHER_PLACE, place=say(self.place), outside=say(self.or_outside))
 
 
 class Say(Protocol):
@@ -216,7 +228,7 @@ def sentence(truth: Truth, facts: Facts, say: Say = english, *, until: str = "")
     """One truth in words."""
     return say(
         WORDS[truth].plain,
-        place=say(facts.place),
+        place=facts.place_words(say),
         danger=facts.danger,
         listener=facts.listener,
         listener_contact=facts.listener_contact,

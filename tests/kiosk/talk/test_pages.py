@@ -12,15 +12,17 @@ from kiosk.talk.catalogue import SAFETY, sentences, site_sentences
 from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.pictures import PICTURES
 from kiosk.talk.questions import SCREENS, ScreenId
-from kiosk.talk.state import Chosen, Opened, ProgressChanged, SaveFailed, SilentCall, Tick
+from kiosk.talk.state import Chosen, CodeFound, Event, Opened, ProgressChanged, SaveFailed, SilentCall, Tick
 from kiosk.talk.tips import TIP_TURN_MS
 from kiosk.talk.truths import DutyView, Sign
 from tests.support.talks import Player, Proof, report_id, secondary
 
 TOUCH = Opened("touch")
 ON, OFF = DutyView(DutyState.ON, "16:15"), DutyView(DutyState.OFF, "08:15 on Monday")
-WAYS: dict[ScreenId, tuple[str, ...]] = {
+WAYS: dict[ScreenId, tuple[Event | str, ...]] = {
     ScreenId.DANGER: (),
+    ScreenId.LOOK_UP: ("have-code",),
+    ScreenId.FOUND: ("have-code", CodeFound(Proof())),
     ScreenId.ADULT: ("no",),
     ScreenId.HEAD: ("no", "yes"),
     ScreenId.CATEGORY: ("no", "no"),

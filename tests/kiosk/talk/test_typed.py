@@ -43,7 +43,7 @@ def test_the_longest_text_fits_whatever_its_script() -> None:
     assert len(typed) == TEXT_CHARACTERS
 
 
-@pytest.mark.parametrize("field", list(Field))
+@pytest.mark.parametrize("field", [Field.TEXT, Field.NAME])
 def test_the_story_gets_a_buffer_that_can_be_overwritten(field: Field) -> None:
     """The draft carries a bytearray, encodes like bytes, and is zeros after `overwrite`."""
     typed = TypedWords()
