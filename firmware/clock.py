@@ -85,6 +85,11 @@ class Clock:
         self._learnt = True
 
     @property
+    def is_behind(self) -> bool:
+        """The machine's own clock shows a time that is known to be over, so nobody can tell how late it is."""
+        return self._wall() < self._floor_at(self._monotonic())
+
+    @property
     def floor_ms(self) -> int:
         """What to save, so that the next start does not begin earlier."""
         return self._floor_at(self._monotonic())

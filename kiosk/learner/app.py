@@ -20,6 +20,7 @@ import click
 from firmware import device
 from firmware.board import Board, load_pins, make_factory
 from firmware.clock import Clock, Moment
+from firmware.clock_floor import kept_floor_ms
 from firmware.courier import Courier
 from firmware.errors import StoreFault, TechnicianError
 from firmware.ledger import Ledger
@@ -40,7 +41,6 @@ from kiosk.learner.engine import (
     LearnTime,
     Publish,
     TalkTouched,
-    kept_floor_ms,
 )
 from kiosk.learner.screen import LearnerScreen
 from kiosk.screen.layout import Display

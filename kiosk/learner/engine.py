@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from firmware.board import LidSample
 from firmware.button import Button, Held, Pressed, Sample
 from firmware.clock import Moment
+from firmware.clock_floor import FloorKeeper
 from firmware.commands import CommandGate, Obeyed, Resend
 from firmware.courier import Commanded, Courier, DeskTime, News, NotBelieved, Send
 from firmware.courier import ProgressChanged as ReportProgress
@@ -29,9 +30,6 @@ from kiosk.talk.typed import TypedWords, overwrite
 
 _log = logging.getLogger("quietbell.kiosk")
 
-# The clock's floor is kept this often, so that a restart without a network does not go back further.
-FLOOR_SAVED_EVERY_MS = 60_000
-_FLOOR = "clock floor"
 _COUNTER = "command counter "
 
 
@@ -92,7 +90,8 @@ class KioskEngine:
         self._lid_closed = True
         self._store_fault = ""
         self._gate = CommandGate(boot=courier.boot, counters=self._counters())
-        self._now_ms = self._floor_saved_ms = now.monotonic_ms
+        self._now_ms = now.monotonic_ms
+        self._floor = FloorKeeper(ledger, now)
         self._saving: dict[int, bytes] = {}
 
     # --- the loop's ---
@@ -111,7 +110,7 @@ class KioskEngine:
         self._tell(talk.Tick(), now)
         self.courier.set_faults(self._faults())
         effects += self._carry_out(self.courier.tick(now), now)
-        self._save_floor(now)
+        self._floor.keep(self._floor_ms(), now)
         return effects
 
     def commit(self) -> None:
@@ -254,16 +253,7 @@ class KioskEngine:
             codes.append(self._store_fault)
         return codes
 
-    def _save_floor(self, now: Moment) -> None:
-        if now.monotonic_ms - self._floor_saved_ms >= FLOOR_SAVED_EVERY_MS:
-            self._floor_saved_ms = now.monotonic_ms
-            self._ledger.set_note(_FLOOR, self._floor_ms().to_bytes(8, "big"))
-
     def _counters(self) -> dict[bytes, int]:
         kept = {desk: self._ledger.note(_COUNTER + desk.hex()) for desk in self.courier.desk_ids()}
         return {desk: int.from_bytes(value, "big") for desk, value in kept.items() if value is not None}
 
-
-def kept_floor_ms(ledger: Ledger) -> int:
-    """The clock's floor as last kept, 0 when there is none."""
-    return int.from_bytes(ledger.note(_FLOOR) or b"", "big")

@@ -21,6 +21,7 @@ import click
 from firmware import bundle, device
 from firmware.board import Board, Buzz, load_pins, make_factory
 from firmware.clock import Clock, Moment
+from firmware.clock_floor import FloorKeeper, kept_floor_ms
 from firmware.documents import open_documents
 from firmware.duty import DutyBook
 from firmware.duty_store import kept_word
@@ -96,13 +97,14 @@ class DeskApp:
         root.run.mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger(root.store / STORE_NAME, random_bytes=secrets.token_bytes)
         self._ledger.verify()
-        self._clock = Clock(floor_ms=0)
+        self._clock = Clock(floor_ms=kept_floor_ms(self._ledger))
         now = self._clock.now()
         self._stamps = _stamps(root)
         self._stamps_ms = now.monotonic_ms
         self._duty = DutyBook(
             hours=self._profile.duty_at, time_words=self._profile.clock_words, word=kept_word(self._ledger)
         )
+        self._floor = FloorKeeper(self._ledger, now)
         self._engine = self._build_engine(now)
         self._ledger.commit()
         self._screen, self._window = _build_screen(self._settings, self._clock)
@@ -188,6 +190,7 @@ class DeskApp:
             reception=reception,
             supervisor=supervisor,
             duty=self._duty,
+            duty_now=self._duty_at,
             ledger=self._ledger,
             bundle=loaded,
             now=now,
@@ -206,7 +209,7 @@ class DeskApp:
         )
 
     def _duty_at(self, now: Moment) -> Duty:
-        return self._duty.at(now.wall_ms)
+        return self._duty.at(now.wall_ms, clock_known=not self._clock.is_behind)
 
     # --- the loop's edges ---
 
@@ -278,6 +281,7 @@ class DeskApp:
             return [BundleRefused(type(problem).__name__)]
 
     def _paint(self, now: Moment) -> None:
+        self._floor.keep(self._clock.floor_ms, now)
         drawn = self._screen.paint(self._engine.desk, now, changed=self._changed)
         self._changed = False
         if drawn is not None and drawn.visible:

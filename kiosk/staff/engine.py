@@ -7,7 +7,7 @@ thread and no socket.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from firmware.board import LidSample
@@ -38,6 +38,8 @@ _NOTE = "case-note"
 _EYES = (DeviceKind.DESK, DeviceKind.WATCHER)
 # Duty words carry a time ("until 15:30"), so they are looked at again this often.
 DUTY_LOOKED_EVERY_MS = 1000
+# A flood of words from kiosks keeps ladders and lights waiting no longer than one frame.
+PEOPLE_WAIT_MS = 33
 _BUTTON_CAUSES = {
     FaultKind.CUT: Cause.BUTTON_CUT,
     FaultKind.SHORTED: Cause.BUTTON_SHORTED,
@@ -100,20 +102,22 @@ class DeskEngine:
         reception: Reception,
         supervisor: Supervisor,
         duty: DutyBook,
+        duty_now: Callable[[Moment], Duty],
         ledger: Ledger,
         bundle: BundleChanged,
         now: Moment,
     ) -> None:
-        """Shows again everything that this desk has not closed (commit afterwards)."""
+        """`duty_now` is what this desk signs at a moment. Shows again everything that this desk has not closed (commit afterwards)."""
         self.desk, self.reception, self.supervisor = desk, reception, supervisor
         self._me, self._topics = desk_id, Topics(site)
-        self._duty, self._ledger = duty, ledger
+        self._duty, self._duty_now, self._ledger = duty, duty_now, ledger
         self._button = Button()
         self._rooms: dict[bytes, tuple[str, str]] = {}
         self._said_duty: Duty | None = None
         self._duty_ms = now.monotonic_ms
         self._bundle = bundle
         self.connected = False
+        self._put_off_ms: int | None = None
         self._troubles_due = True
         self._use_bundle(bundle, now)
         self._restore(now)
@@ -128,14 +132,19 @@ class DeskEngine:
         for event in events:
             effects += self._take(event, now)
         effects += self._carry_out(self.reception.tick(now), now)
-        effects += self._look_around(now)
-        effects += self._do(self.desk.tick(now), now)
+        # Whoever wrote is answered first; what follows for people here is seen to in the next turn, a moment later.
+        if not self._put_off(events, now):
+            effects += self._look_around(now)
+            effects += self._do(self.desk.tick(now), now)
         return effects
 
     def commit(self) -> None:
         """One fsync for everything that came in this turn."""
+        wrote = self._ledger.dirty
         self._ledger.commit()
-        self.supervisor.mended(Cause.STORE)
+        if wrote:
+            # A turn that had nothing to write proves nothing about the disk.
+            self.supervisor.mended(Cause.STORE)
 
     def commit_failed(self, fault: StoreFault, now: Moment) -> list[StaffEffect]:
         """The disk did not take this turn: no receipt leaves, kiosks will send again, and the desk says so."""
@@ -145,6 +154,8 @@ class DeskEngine:
         return self._look_around(now)
 
     def next_due_ms(self) -> int | None:
+        if self._put_off_ms is not None:
+            return self._put_off_ms
         due = [
             self.reception.next_due_ms(),
             self.supervisor.next_due_ms(),
@@ -155,6 +166,13 @@ class DeskEngine:
         return min(each for each in due if each is not None)
 
     # --- events ---
+
+    def _put_off(self, events: Sequence[StaffEvent], now: Moment) -> bool:
+        """Whether people are seen to in the next turn; it is due at once, and never later than PEOPLE_WAIT_MS."""
+        since_ms = now.monotonic_ms if self._put_off_ms is None else self._put_off_ms
+        waits = any(isinstance(event, Received) for event in events) and now.monotonic_ms - since_ms < PEOPLE_WAIT_MS
+        self._put_off_ms = since_ms if waits else None
+        return waits
 
     def _take(self, event: StaffEvent, now: Moment) -> list[StaffEffect]:
         match event:
@@ -303,7 +321,7 @@ class DeskEngine:
         if now.monotonic_ms >= self._duty_ms:
             self._duty_ms = now.monotonic_ms + DUTY_LOOKED_EVERY_MS
             self._troubles_due = True
-            duty = self._duty.at(now.wall_ms)
+            duty = self._duty_now(now)
             if duty != self._said_duty:
                 self._said_duty = duty
                 effects += self._do(self.desk.step(ev.DutySaid(duty), now), now)

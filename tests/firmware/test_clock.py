@@ -171,3 +171,11 @@ def test_the_real_clocks_run() -> None:
     assert 0 < first <= boot_time_ms()
     assert system_wall_ms() > YEAR_2020_MS
     assert kernel_synchronised() in (True, False)
+
+
+def test_a_clock_under_its_floor_is_behind(hands: Hands) -> None:
+    """A machine that shows a time known to be over cannot tell the hour, whatever its floor says."""
+    clock = clock_of(hands)
+    assert not clock.is_behind
+    hands.wall_ms = YEAR_2020_MS
+    assert clock.is_behind

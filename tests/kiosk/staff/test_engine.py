@@ -53,6 +53,7 @@ class Office:
             reception=desk.reception,
             supervisor=desk.supervisor,
             duty=self.duty,
+            duty_now=lambda now: self.duty.at(now.wall_ms),
             ledger=desk.ledger,
             bundle=BundleChanged(self.site.register(), None, (1, 1), self.site.sheet_payload()),
             now=self.now(),
@@ -118,13 +119,14 @@ def test_a_danger_rings_within_a_frame(office: Office) -> None:
 
 
 def test_a_turn_that_was_not_kept_is_told_as_trouble_and_answers_nobody(office: Office) -> None:
-    """When the disk takes nothing, no receipt leaves and the desk's own screen says that it cannot save."""
-    office.engine.step([office.press()[1]], office.now())
+    """When the disk takes nothing, no receipt leaves and the desk's own screen says that it cannot save, until it can."""
+    _, message = office.press()
+    office.engine.step([message], office.now())
     office.site.desk.ledger.rollback()
     effects = office.engine.commit_failed(StoreFull("full"), office.now())
     assert not [effect for effect in effects if isinstance(effect, Publish)]
     assert Cause.STORE in office.causes()
-    office.turn()
+    office.turn(message)
     assert Cause.STORE not in office.causes()
 
 
