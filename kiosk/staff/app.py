@@ -25,7 +25,7 @@ from firmware.clock_floor import FloorKeeper, kept_floor_ms
 from firmware.documents import open_documents
 from firmware.duty import DutyBook
 from firmware.duty_store import kept_word
-from firmware.errors import BadSettings, QuietbellError, StaffError, TechnicianError
+from firmware.errors import BadSettings, QuietbellError, TechnicianError, WrongPassphrase
 from firmware.inbox import Inbox
 from firmware.ledger import Ledger
 from firmware.link import Link
@@ -240,8 +240,8 @@ class DeskApp:
         try:
             ring = Keyring(open_documents(self._root.store / READERS_FILE))
             answer: StaffEvent = ev.Unlocked(ring.unlock(wanted.reader, wanted.passphrase.decode()))
-        except StaffError as problem:
-            answer = ev.UnlockFailed(wanted.reader, str(problem))
+        except WrongPassphrase:
+            answer = ev.UnlockFailed(wanted.reader)
         except QuietbellError as problem:
             _log.exception("key-ring-failed")
             answer = ev.UnlockFailed(wanted.reader, f"The key cannot be read: {problem}")
