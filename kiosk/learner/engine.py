@@ -123,7 +123,10 @@ class KioskEngine:
         saved, self._saving = self._saving, {}
         for ticket, report in saved.items():
             code, digest = self._code_for(ticket)
-            self._step_talk(talk.Saved(ticket, report, code, digest), self._now_ms)
+            effects = self._step_talk(talk.Saved(ticket, report, code, digest), self._now_ms)
+            if talk.Forget() in effects:
+                # Else the words would stay in memory, and lead the words of the next field.
+                self.typed.wipe()
             self._tell_progress(report)
 
     def commit_failed(self, fault: StoreFault, now: Moment) -> list[KioskEffect]:
