@@ -7,6 +7,7 @@ sending, not the keeping: the sealed body stays until two desks have it, or, wit
 
 from __future__ import annotations
 
+import logging
 import math
 import random as random_module
 import struct
@@ -14,9 +15,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from firmware.clock import Moment
-from firmware.errors import Refused, StoreFull
+from firmware.errors import Refused, StoreFault, StoreFull
 from firmware.ledger import Entry, Ledger
 from firmware.messages import ClockQuality, Receipt, Stage, decode, encode
+from firmware.receipt_codes import ReceiptCodes
+
+_log = logging.getLogger("quietbell.outbox")
 
 # Resend after 2, 4, 8, 16 and then every 30 s, jittered so that a room full of kiosks does not beat in step.
 RESEND_SECONDS = (2, 4, 8, 16, 30)
@@ -31,7 +35,8 @@ DESKS_TO_LET_GO = 2
 KEEP_DAYS = 30
 _DAY_MS = 24 * 3600 * 1000
 _NEVER_MS = math.inf
-# Reports whose bodies were let go are remembered (not their words) so that a screen can still follow them.
+# Reports whose bodies were let go are remembered (not their words) so that a screen can still follow them; those with
+# a receipt code as long as the code, restarts included.
 REMEMBERED_REPORTS = 200
 
 # 8 kB each: 4,000 fill about 32 MB. The last 400 places are for the button and the touchscreen alone, so that no
@@ -75,6 +80,8 @@ class _Kept:
     attempts: int = 0
     next_ms: float = 0
     body_gone: bool = False
+    # A desk ordered it to be sent again, whoever has stored it.
+    ordered: bool = False
     by_desk: dict[bytes, set[Stage]] = field(default_factory=dict)
     by_reader: set[Stage] = field(default_factory=set)
 
@@ -94,19 +101,28 @@ class Outbox:
         self._random = random
         self._live: dict[bytes, int] = {}
         self._kept: dict[bytes, _Kept] = {}
+        self._codes = ReceiptCodes(ledger, random=random)
         self.number, self.previous = 0, b""
         self.reload()
 
     def reload(self) -> None:
-        """Read the state back from the disk: at start, and after a commit that failed."""
-        before, self._kept = self._kept, {}
+        """Read the state back from the disk: at start, and after a commit that failed.
+
+        Raises StoreFault when it cannot be read; then nothing has changed.
+        """
+        before, found = self._kept, dict[bytes, _Kept]()
         entries = {entry.ref: entry for entry in self._ledger.with_body(_SAVED)}
+        self._codes.reload()
         for report, kept in before.items():
             # Remembered after its body was let go, and let go on the disk as well.
             if kept.body_gone and report not in entries:
-                self._kept[report] = kept
+                found[report] = kept
+        for report in self._codes.reports() - found.keys() - entries.keys():
+            for entry in self._ledger.find(report, _SAVED):
+                found[report] = _Kept(entry, entry.digest, True, 0, entry.at_ms, next_ms=_NEVER_MS, body_gone=True)
+                self._replay(found[report])
         for report, entry in entries.items():
-            self._kept[report] = kept = _Kept(entry, entry.digest, True, 0, entry.at_ms)
+            found[report] = kept = _Kept(entry, entry.digest, True, 0, entry.at_ms)
             if report in before:
                 old = before[report]
                 kept.hurry, kept.saved_ms, kept.first_sent_ms = old.hurry, old.saved_ms, old.first_sent_ms
@@ -114,6 +130,7 @@ class Outbox:
                 kept.next_ms = old.saved_ms + UNHURRIED_MAX_MS if self._waits_for_place(kept) else 0
             self._replay(kept)
         count = self._ledger.note("reports")
+        self._kept = found
         self.number, self.previous = (0, b"") if count is None else (int.from_bytes(count[:8], "big"), count[8:])
 
     def save(self, report: bytes, envelope: bytes, *, hurry: bool, reserved: bool, now: Moment) -> None:
@@ -175,6 +192,12 @@ class Outbox:
             if not settled and not self._waits_for_place(kept):
                 kept.next_ms, kept.attempts = now_ms, 0
 
+    def resend(self, report: bytes, now_ms: int) -> None:
+        """A desk ordered this report again, or all of them when empty: also what desks have stored."""
+        for each, kept in self._kept.items():
+            if report in (b"", each) and not kept.body_gone and not self._waits_for_place(kept):
+                kept.ordered, kept.next_ms, kept.attempts = True, now_ms, 0
+
     def desk_seen(self, desk: bytes, now_ms: int) -> None:
         """A fresh signed word came from this desk; if it had been away, what it has not stored is due soon."""
         away = not self._is_live(desk, now_ms)
@@ -226,7 +249,8 @@ class Outbox:
     def sheet_changed(self, desks: Collection[bytes], now_ms: int) -> None:
         """A new sheet: words of desks that are gone no longer count, and parked reports are tried again."""
         self._desks = frozenset(desks)
-        for kept in self._kept.values():
+        # What was let go cannot be sent again: its proofs stay as they were when it went.
+        for kept in (kept for kept in self._kept.values() if not kept.body_gone):
             kept.by_desk = {desk: stages for desk, stages in kept.by_desk.items() if desk in self._desks}
             for stages in kept.by_desk.values():
                 stages.discard(Stage.REFUSED)
@@ -235,15 +259,29 @@ class Outbox:
                 kept.next_ms = now_ms
 
     def let_go(self, now: Moment) -> int:
-        """Erase the bodies that need not stay; returns how many."""
+        """Erase the bodies and receipt codes that need not stay; returns how many."""
         gone = [kept for kept in self._kept.values() if not kept.body_gone and self._may_go(kept, now)]
         for kept in gone:
             self._ledger.erase(kept.entry, at_ms=now.wall_ms)
             kept.body_gone, kept.next_ms = True, _NEVER_MS
-        remembered = [report for report, kept in self._kept.items() if kept.body_gone]
+        forgotten = self._codes.forget_old(now, waiting=[r for r, kept in self._kept.items() if not kept.body_gone])
+        coded = self._codes.reports()
+        remembered = [report for report, kept in self._kept.items() if kept.body_gone and report not in coded]
         for report in remembered[:-REMEMBERED_REPORTS]:
             del self._kept[report]
-        return len(gone)
+        return len(gone) + forgotten
+
+    def keep_code(self, digest: bytes, report: bytes, now: Moment) -> None:
+        """Whoever brings this code may ask for this report; it counts after the ledger's commit.
+
+        Raises StoreFull when no place is left; then nothing was kept.
+        """
+        self._codes.keep(digest, report, now)
+
+    def progress_of_code(self, digest: bytes) -> Progress | None:
+        """The proofs for the report that this code names, or None when no such code is known here."""
+        report = self._codes.report_of(digest)
+        return None if report is None else self.progress(report)
 
     def progress(self, report: bytes) -> Progress | None:
         """The proofs for one report, or None when it is not (or no longer) known here."""
@@ -259,7 +297,7 @@ class Outbox:
         stored = kept.stored_by()
         if kept.body_gone:
             return False
-        if not stored:
+        if kept.ordered or not stored:
             return True
         return any(self._is_live(desk, now_ms) and desk not in stored for desk in self._desks)
 
@@ -271,9 +309,16 @@ class Outbox:
         return now_ms - self._live.get(desk, -DESK_LIVE_MS) < DESK_LIVE_MS
 
     def _send(self, report: bytes, kept: _Kept, now_ms: int) -> Iterable[Due]:
-        envelope = self._ledger.body(kept.entry)
+        try:
+            envelope = self._ledger.body(kept.entry)
+        except StoreFault as fault:
+            # One body that cannot be read must not stop the others; perhaps the disk comes back.
+            _log.error("body-not-read", extra={"report": report.hex(), "what": str(fault)})
+            kept.next_ms = now_ms + RESEND_SECONDS[-1] * 1000
+            return ()
         if envelope is None:
             return ()
+        kept.ordered = False
         if kept.first_sent_ms is None:
             kept.first_sent_ms = now_ms
         wait_s = RESEND_SECONDS[min(kept.attempts, len(RESEND_SECONDS) - 1)]
@@ -308,7 +353,7 @@ class Outbox:
                 continue
 
     def _apply(self, kept: _Kept, desk: bytes, receipt: Receipt) -> None:
-        if desk in self._desks:
+        if desk in self._desks or kept.body_gone:
             kept.by_desk.setdefault(desk, set()).add(receipt.stage)
         if receipt.reader_signature:
             # A reader's own signature stays true even when the desk that carried it is removed.
