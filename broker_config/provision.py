@@ -27,6 +27,9 @@ from firmware import bundle as files
 from firmware.documents import write_atomically
 from firmware.errors import BadInput, Refused, StoreFault
 from firmware.identity import (
+    KEM_PUBLIC_BYTES,
+    KEM_SEED_BYTES,
+    SIGNING_SEED_BYTES,
     SUITE,
     DeskEntry,
     DeskSheet,
@@ -34,7 +37,9 @@ from firmware.identity import (
     DeviceRegister,
     KemKey,
     SigningKey,
+    profile_claim,
     sign_part,
+    verify,
 )
 from firmware.messages import Struct, decode, encode
 from firmware.reader_parts import ReaderParts, read_reader_parts
@@ -113,6 +118,7 @@ class Site:
             board=plan.board,
         )
         self.book.check_free(record)
+        self._check()
         issued = site_ca.issue_device(self._authority(), str(uuid), now)
         secret = {
             files.DEVICE_KEY: issued.key,
@@ -143,7 +149,9 @@ class Site:
     def refresh(self) -> None:
         """Make every file again that follows from the book: the broker's and all bundles' public parts."""
         facts, records = self.book.facts(), self.book.devices()
+        # First, whatever else is damaged: a revoked device must be cut off.
         self._render_broker(facts, records)
+        self._check()
         for_all = self._shared_files(facts, records)
         for_desks = {
             files.DEVICE_REGISTER: self._device_register(facts, records),
@@ -163,6 +171,7 @@ class Site:
             BadInput: it is not signed by two readers (of the version held, if one is), older than that, of another
                 site, or seals to another recovery key.
         """
+        self._check()
         untrusted = {
             name: files.read_file(desk.public / name, "make the readers at that desk first: `quietbell reader new`")
             for name in (files.READER_REGISTER, files.ROUTE_SHEET)
@@ -196,6 +205,27 @@ class Site:
             return read_reader_parts(adopted.register, adopted.sheet, site=self.book.facts().id, held=None)
         except Refused as problem:
             raise StoreFault(f"{self.folder / _READERS}: was changed or damaged ({problem}): {_RESTORE}") from problem
+
+    def _check(self) -> None:
+        """Nothing damaged here may reach a bundle, where it would stop a kiosk. Raises StoreFault."""
+        issuer_key, issuer = self._read(ISSUER_KEY), self._read(ISSUER)
+        text, signature = self._read(files.PROFILE), self._read(files.PROFILE_SIGNATURE)
+        ca_key, ca = self._read(CA_KEY), self._read(CA)
+        sound = {
+            ISSUER_KEY: len(issuer_key) == SIGNING_SEED_BYTES,
+            ISSUER: len(issuer_key) == SIGNING_SEED_BYTES and SigningKey.from_bytes(issuer_key).public == issuer,
+            DESK_KEY: len(self._read(DESK_KEY)) == KEM_SEED_BYTES,
+            RECOVERY: len(self._read(RECOVERY)) == KEM_PUBLIC_BYTES,
+            files.PROFILE: verify(issuer, signature, profile_claim(text)),
+            CA: site_ca.is_certificate(ca),
+            CA_KEY: site_ca.key_fits(ca_key, ca),
+        }
+        for name, good in sound.items():
+            if not good:
+                # A signature that does not fit may itself be the damaged half.
+                also = f" (or {files.PROFILE_SIGNATURE})" if name == files.PROFILE else ""
+                raise StoreFault(f"{self.folder / name}{also}: was changed or damaged: {_RESTORE}")
+        self.held_reader_parts()
 
     def _shared_files(self, facts: SiteFacts, records: tuple[DeviceRecord, ...]) -> dict[str, bytes]:
         return {

@@ -94,6 +94,15 @@ def read_certificate(untrusted_pem: bytes, authority_pem: bytes) -> CertificateF
     )
 
 
+def is_certificate(untrusted_pem: bytes) -> bool:
+    """Whether this can be read as a certificate at all."""
+    try:
+        x509.load_pem_x509_certificate(untrusted_pem)
+    except ValueError:
+        return False
+    return True
+
+
 def key_fits(untrusted_key: bytes, certificate_pem: bytes) -> bool:
     """Whether a private key and a certificate belong together."""
     try:

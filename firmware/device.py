@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from firmware import bundle
-from firmware.errors import BadSettings, Refused
+from firmware.errors import BadSettings, Refused, StoreFault
 from firmware.identity import (
     KEM_SEED_BYTES,
     SIGNING_SEED_BYTES,
@@ -37,6 +37,16 @@ _FROM_BUNDLE = "copy the device's bundle here again"
 _PUBLIC_KEY_BYTES = 32
 
 _T = TypeVar("_T")
+
+
+def make_folders(root: Root) -> None:
+    """Store and run folder, where there are none yet. Raises StoreFault."""
+    for folder in (root.store, root.run):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            mend = "remove what stands in its place, or mend its folder's owner and mode"
+            raise StoreFault(f"{folder}: cannot be made ({problem.strerror}); {mend}") from problem
 
 
 def expect_kind(settings: DeviceSettings, kind: DeviceKind, root: Root) -> None:
@@ -96,7 +106,8 @@ def load_profile(root: Root) -> Profile:
     path, signed = root.public / bundle.PROFILE, root.public / bundle.PROFILE_SIGNATURE
     text = _bytes(path)
     if not verify(load_issuer(root), _bytes(signed), profile_claim(text)):
-        raise BadSettings(path, "", f"is not as it was issued; {_FROM_BUNDLE}")
+        made_by = f"{bundle.PROFILE_SIGNATURE} and {bundle.ISSUER}"
+        raise BadSettings(path, "", f"is not as it was issued, going by {made_by}; {_FROM_BUNDLE}")
     return parse_profile(text.decode(errors="replace"), str(path))
 
 

@@ -69,6 +69,7 @@ class DurableStorage(Storage):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._previous = path.with_name(path.name + PREVIOUS_SUFFIX)
+        self._warned = False
 
     def read(self) -> Tables | None:
         """The newest generation that can be read; None when there is none yet.
@@ -81,10 +82,12 @@ class DurableStorage(Storage):
         tables = _parse(self._path)
         if tables is not None:
             return tables
-        _log.warning("document unreadable, the generation before is used file=%s", self._path.name)
         tables = _parse(self._previous)
         if tables is None:
             raise BadSettings(self._path, "", f"cannot be read, nor {self._previous.name}; restore it from a backup")
+        if not self._warned:
+            self._warned = True
+            _log.warning("document unreadable, the generation before is used file=%s", self._path.name)
         return tables
 
     def write(self, data: Mapping[str, Mapping[str, Any]]) -> None:

@@ -184,7 +184,10 @@ def serve(
         _clear(path)
         listener = _listen(path, mode)
     except OSError as problem:
-        raise TechnicianError(f"{path}: cannot listen ({problem.strerror}); mend its folder's owner and mode") from None
+        # A path that is too long for a socket has words but no errno.
+        why = problem.strerror or problem
+        mend = "mend its folder's owner and mode, or use a shorter path"
+        raise TechnicianError(f"{path}: cannot listen ({why}); {mend}") from None
     server = LocalServer(path, listener, allow_uids=allow_uids, on_request=on_request)
     server.start()
     return server

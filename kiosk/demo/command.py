@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from firmware.errors import TechnicianError
+from firmware.errors import BadInput, TechnicianError
 from kiosk.demo.broker import DemoBroker, choose_broker
 from kiosk.demo.journey import Journey
 from kiosk.demo.legend import legend
@@ -40,6 +40,8 @@ def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
     """Run a throw-away site on this machine."""
     play = headless or not any(os.environ.get(name) for name in _SHOWN_VARIABLES)
     signal.signal(signal.SIGTERM, _interrupt)
+    if play:
+        _make_folder(out)
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="quietbell-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -64,9 +66,16 @@ def _start(stack: ExitStack, kind: str, root: Path, play: bool) -> Running:
     return unit
 
 
+def _make_folder(out: Path) -> None:
+    """Before anything else: a site takes seconds to make."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BadInput(f"--out {out}: cannot be made ({problem.strerror}): choose another folder") from problem
+
+
 def _play(site: ThrowawaySite, broker: DemoBroker, out: Path) -> None:
     """No display: the machine itself taps, talks and answers."""
-    out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.png"):
         old.unlink()
     journey = Journey(

@@ -74,5 +74,5 @@ def quietbell(*words: str, lines: Sequence[str] = ()) -> str:
     text = "".join(f"{line}\n" for line in lines)
     done = subprocess.run([*QUIETBELL, *words], input=text, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise TechnicianError(f"quietbell {words[0]}: {(done.stderr or done.stdout).strip()}")
+        raise TechnicianError((done.stderr or done.stdout).strip().removeprefix("quietbell: "))
     return done.stdout

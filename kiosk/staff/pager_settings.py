@@ -43,7 +43,7 @@ def parse_targets(text: str, file: str) -> dict[str, tuple[str, ...]]:
     """The same from text; `file` is only named in errors."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise BadSettings(file, "", "is not TOML; see the head of kiosk/staff/pager_settings.py") from problem
     if table.get("format") != FORMAT:
         raise BadSettings(file, "format", f"write {FORMAT}")
