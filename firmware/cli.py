@@ -48,7 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "policy": ("firmware.policy_coverage:policy", "Show what the policies ask for and which tests prove it."),
     "demo": ("kiosk.demo.command:demo", "Run a throw-away site on this machine."),
     "rehearse": ("kiosk.rehearsal:rehearse", "Drive a rehearsal kiosk or desk from outside."),
-    "bench": ("firmware.bench:bench", "Measure the path from a press to the office and back."),
+    "bench": ("kiosk.bench.command:bench", "Measure the path from a press to the office and back."),
 }
 
 log = logging.getLogger("quietbell.cli")

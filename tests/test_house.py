@@ -49,7 +49,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "gpiozero": ("firmware.board",),
     "lgpio": ("firmware.board",),
     # the bench measures us against a bare client of the same library
-    "paho": ("firmware.link", "firmware.bench"),
+    "paho": ("firmware.link", "kiosk.bench"),
     "pygame": ("kiosk.screen",),
     "PIL": ("kiosk.screen",),
     "cryptography": (
