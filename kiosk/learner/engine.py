@@ -7,23 +7,25 @@ talk only when the commit has happened. Knows no window, no thread and no socket
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from firmware.board import LidSample
 from firmware.button import Button, Held, Pressed, Sample
 from firmware.clock import Moment
 from firmware.clock_floor import FloorKeeper
-from firmware.commands import CommandGate, Obeyed, Resend
+from firmware.commands import CommandGate, NewSheet, Obeyed, Resend
 from firmware.courier import Commanded, Courier, DeskTime, News, NotBelieved, Send
 from firmware.courier import ProgressChanged as ReportProgress
 from firmware.errors import Refused, StoreFault, StoreFull
 from firmware.ledger import Ledger
 from firmware.link import Connected, Disconnected, LinkEvent, LinkFault, Received
+from firmware.messages import Draft
 from firmware.topics import TopicKind, Topics
 from kiosk.talk import flow
 from kiosk.talk import state as talk
-from kiosk.talk.codes import code_digest, make_code
+from kiosk.talk.codes import code_digest, make_code, read_code
 from kiosk.talk.policy import Policy
 from kiosk.talk.truths import ProgressView
 from kiosk.talk.typed import TypedWords, overwrite
@@ -90,15 +92,23 @@ class KioskEngine:
         self._lid_closed = True
         self._store_fault = ""
         self._gate = CommandGate(boot=courier.boot, counters=self._counters())
-        self._now_ms = now.monotonic_ms
+        self._now = now
         self._floor = FloorKeeper(ledger, now)
         self._saving: dict[int, bytes] = {}
+        # What leaves even when the disk does not take the turn: a desk repeats what this kiosk does not hold, and a
+        # message that is never acknowledged would stop up the link.
+        self._owed: list[KioskEffect] = []
+        self._hurt = False
+        # The disk did not take a turn and could not be read afterwards: what stands in memory is not what it has.
+        self._stale = False
 
     # --- the loop's ---
 
     def step(self, events: Sequence[KioskEvent], now: Moment) -> list[KioskEffect]:
-        self._now_ms = now.monotonic_ms
+        self._now, self._hurt, self._owed = now, False, []
         effects: list[KioskEffect] = []
+        if self._stale:
+            self._read_back()
         samples = [event for event in events if isinstance(event, Sample)]
         for button_event in self._button.step(samples, now.monotonic_ms):
             if isinstance(button_event, Pressed):
@@ -106,38 +116,39 @@ class KioskEngine:
             elif isinstance(button_event, Held):
                 self._tell(talk.SilentCall(), now)
         for event in events:
-            effects += self._take(event, now)
+            with self._minding_faults():
+                effects += self._take(event, now)
         self._tell(talk.Tick(), now)
         self.courier.set_faults(self._faults())
-        effects += self._carry_out(self.courier.tick(now), now)
-        self._floor.keep(self._floor_ms(), now)
-        return effects
+        with self._minding_faults():
+            effects += self._carry_out([] if self._stale else self.courier.tick(now), now)
+            self._floor.keep(self._floor_ms(), now)
+        return [*effects, *self._owed]
 
     def commit(self) -> None:
         """One fsync; only then is anything called saved."""
         wrote = self._ledger.dirty
         self._ledger.commit()
-        if wrote:
-            # A turn that had nothing to write proves nothing about the disk.
+        if wrote and not self._hurt:
+            # A turn that wrote nothing proves nothing about the disk.
             self._store_fault = ""
         saved, self._saving = self._saving, {}
         for ticket, report in saved.items():
             code, digest = self._code_for(ticket)
-            effects = self._step_talk(talk.Saved(ticket, report, code, digest), self._now_ms)
-            if talk.Forget() in effects:
-                # Else the words would stay in memory, and lead the words of the next field.
-                self.typed.wipe()
+            self._tell(talk.Saved(ticket, report, code, digest), self._now)
             self._tell_progress(report)
 
     def commit_failed(self, fault: StoreFault, now: Moment) -> list[KioskEffect]:
         """The disk did not take this turn: say so truthfully and go on with what it has."""
-        _log.error("store-fault", extra={"what": str(fault)})
-        self._store_fault = "disk-full" if isinstance(fault, StoreFull) else "disk-fault"
-        self.courier.commit_failed()
+        self._note(fault)
+        # Also when a step failed before its commit: nothing of a turn that was called lost may be kept by the next.
+        self._ledger.rollback()
+        self._read_back()
         lost, self._saving = self._saving, {}
         for ticket in lost:
-            self._step_talk(talk.SaveFailed(ticket), now.monotonic_ms)
-        return []
+            self._tell(talk.SaveFailed(ticket), now)
+        owed, self._owed = self._owed, []
+        return owed
 
     def next_due_ms(self) -> int | None:
         due = [self.courier.next_due_ms(), flow.next_due_ms(self.talk, self._policy)]
@@ -155,7 +166,8 @@ class KioskEngine:
                 self.connected = False
                 self.courier.disconnected()
             case Received():
-                return [*self._receive(event, now), Acknowledge(event.token)]
+                self._owed.append(Acknowledge(event.token))
+                return self._receive(event, now)
             case LinkFault():
                 _log.warning("link-fault", extra={"what": event.what})
             case LidSample():
@@ -170,14 +182,10 @@ class KioskEngine:
         except Refused as refusal:
             _log.warning("refused", extra={"reason": refusal.reason})
             return []
-        try:
-            if kind is TopicKind.SHEET:
-                return self._carry_out(self.courier.receive_sheet(event.payload, now), now)
-            if kind is TopicKind.DOWN and device == self._device:
-                return self._carry_out(self.courier.receive(event.payload, now), now)
-        except StoreFault as fault:
-            # A receipt that could not be kept is not held, so the desk says it again.
-            self.commit_failed(fault, now)
+        if kind is TopicKind.SHEET:
+            return self._carry_out(self.courier.receive_sheet(event.payload, now), now)
+        if kind is TopicKind.DOWN and device == self._device:
+            return self._carry_out(self.courier.receive(event.payload, now), now)
         return []
 
     def _carry_out(self, news: Sequence[News], now: Moment) -> list[KioskEffect]:
@@ -187,7 +195,7 @@ class KioskEngine:
                 case Send():
                     effects.append(Publish(self._topics.up(self._device), item.payload))
                 case DeskTime():
-                    effects.append(LearnTime(item.wall_ms))
+                    self._owed.append(LearnTime(item.wall_ms))
                 case ReportProgress():
                     self._tell_progress(item.report)
                 case Commanded():
@@ -204,11 +212,17 @@ class KioskEngine:
             _log.warning("order-ignored", extra={"reason": decision.reason})
             return
         self._ledger.set_note(_COUNTER + decision.desk.hex(), decision.counter.to_bytes(8, "big"))
-        if isinstance(decision.order, Resend):
-            self.courier.outbox.reconnected(now.monotonic_ms)
+        match decision.order:
+            case Resend():
+                self.courier.outbox.resend(decision.order.report, now.monotonic_ms)
+            case NewSheet():
+                _log.info("new-sheet-awaited")  # its topic is retained and always subscribed
+            case _:
+                _log.warning("order-not-for-this-kiosk", extra={"kind": type(decision.order).__name__})
 
     def _tell(self, event: talk.Event, now: Moment) -> None:
-        for effect in self._step_talk(event, now.monotonic_ms):
+        self.talk, effects = flow.step(self.talk, event, now.monotonic_ms, self._policy)
+        for effect in effects:
             match effect:
                 case talk.Send():
                     self._send(effect, now)
@@ -218,35 +232,71 @@ class KioskEngine:
                     self.typed.delete()
                 case talk.Forget():
                     self.typed.wipe()
-
-    def _step_talk(self, event: talk.Event, now_ms: int) -> tuple[talk.Effect, ...]:
-        self.talk, effects = flow.step(self.talk, event, now_ms, self._policy)
-        return effects
+                case talk.LookUp():
+                    self._tell(self._look_up(), now)
 
     def _send(self, send: talk.Send, now: Moment) -> None:
         """Seal and save at once; whether it is *saved* the commit says."""
         draft = send.draft if send.words is None else self.typed.into(send.draft, send.words)
         try:
-            self._saving[send.ticket] = self.courier.submit(draft, now)
+            self._submit(send.ticket, draft, now)
         except StoreFault as fault:
-            # The ledger has rolled this turn back: everything saved in it is gone as well.
-            self.commit_failed(fault, now)
-            self._step_talk(talk.SaveFailed(send.ticket), now.monotonic_ms)
+            # What else this turn saved is for the commit to judge: it may well be kept.
+            self._note(fault)
+            self._tell(talk.SaveFailed(send.ticket), now)
         finally:
             overwrite(draft.story.text)
             overwrite(draft.story.name)
 
+    def _submit(self, ticket: int, draft: Draft, now: Moment) -> None:
+        if self._stale:
+            raise StoreFault(f"{self._ledger.path}: could not be read back; check that the disk is there")
+        if draft.story.code_digest:
+            # In the commit of the addition that tells staff: a code is good for both or for nobody.
+            self.courier.outbox.keep_code(draft.story.code_digest, draft.about, now)
+        self._saving[ticket] = self.courier.submit(draft, now)
+
+    def _look_up(self) -> talk.Event:
+        """What is known here of the report whose code was typed."""
+        code = read_code(self.typed.characters())
+        progress = None if code is None else self.courier.outbox.progress_of_code(code_digest(code))
+        return talk.CodeUnknown() if progress is None else talk.CodeFound(progress)
+
     def _tell_progress(self, report: bytes) -> None:
         progress: ProgressView | None = self.courier.progress(report)
         if progress is not None:
-            self._step_talk(talk.ProgressChanged(progress), self._now_ms)
+            self._tell(talk.ProgressChanged(progress), self._now)
 
     def _code_for(self, ticket: int) -> tuple[tuple[str, ...], bytes]:
         """Five words for the report of this talk; additions and silent calls have none of their own."""
         if self.talk.report is None or self.talk.report.ticket != ticket:
             return (), b""
-        code = make_code(self._random_bytes)
-        return code, code_digest(code)
+        while True:
+            code = make_code(self._random_bytes)
+            digest = code_digest(code)
+            if self.courier.outbox.progress_of_code(digest) is None:
+                return code, digest
+
+    @contextmanager
+    def _minding_faults(self) -> Iterator[None]:
+        """What the disk refuses must not take the rest of the turn with it. A write that was lost fails the commit."""
+        try:
+            yield
+        except StoreFault as fault:
+            self._note(fault)
+
+    def _note(self, fault: StoreFault) -> None:
+        _log.error("store-fault", extra={"what": str(fault)})
+        self._hurt, self._store_fault = True, "disk-full" if isinstance(fault, StoreFull) else "disk-fault"
+
+    def _read_back(self) -> None:
+        """Go back to what the disk has; when it cannot even be read, try again at the next turn."""
+        try:
+            self.courier.commit_failed()
+            self._stale = False
+        except StoreFault as fault:
+            self._note(fault)
+            self._stale = True
 
     def _faults(self) -> list[str]:
         codes = [fault.value for fault in self._button.faults]
@@ -259,4 +309,3 @@ class KioskEngine:
     def _counters(self) -> dict[bytes, int]:
         kept = {desk: self._ledger.note(_COUNTER + desk.hex()) for desk in self.courier.desk_ids()}
         return {desk: int.from_bytes(value, "big") for desk, value in kept.items() if value is not None}
-
