@@ -13,8 +13,9 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ ACCEPT_PAUSE_SECONDS = 0.1
 # Questions answered side by side; more wait in the kernel's backlog.
 THREADS = 8
 BACKLOG = 32
+# sun_path of struct sockaddr_un, without its end
+ADDRESS_MAX_BYTES = 107
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 _log = logging.getLogger("quietbell.local_link")
@@ -91,7 +94,8 @@ def ask(path: Path, payload: bytes, timeout_seconds: float) -> bytes:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as line:
             line.settimeout(timeout_seconds)
-            line.connect(str(path))
+            with _address(path) as address:
+                line.connect(address)
             _send(line, frame(payload), deadline)
             return _receive(line, deadline)
     except OSError as problem:
@@ -184,10 +188,7 @@ def serve(
         _clear(path)
         listener = _listen(path, mode)
     except OSError as problem:
-        # A path that is too long for a socket has words but no errno.
-        why = problem.strerror or problem
-        mend = "mend its folder's owner and mode, or use a shorter path"
-        raise TechnicianError(f"{path}: cannot listen ({why}); {mend}") from None
+        raise TechnicianError(f"{path}: cannot listen ({problem.strerror}); mend its folder's owner and mode") from None
     server = LocalServer(path, listener, allow_uids=allow_uids, on_request=on_request)
     server.start()
     return server
@@ -203,7 +204,8 @@ def _clear(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.settimeout(EXCHANGE_SECONDS)
         try:
-            probe.connect(str(path))
+            with _address(path) as address:
+                probe.connect(address)
         except ConnectionRefusedError:
             path.unlink()
             return
@@ -215,13 +217,27 @@ def _listen(path: Path, mode: int) -> socket.socket:
     try:
         # Linux gives the file the socket's own mode: it is never wider open, not even between bind and chmod.
         os.fchmod(listener.fileno(), mode)
-        listener.bind(str(path))
+        with _address(path) as address:
+            listener.bind(address)
         path.chmod(mode)
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """A name for the kernel, which takes few bytes: a longer path is reached through its open folder."""
+    if len(os.fsencode(path)) <= ADDRESS_MAX_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _receive(line: socket.socket, deadline: float) -> bytes:

@@ -94,6 +94,24 @@ def test_a_question_is_answered(path: Path, closing: ExitStack, payload: bytes) 
     assert ask(path, payload, PATIENCE_SECONDS) == b"heard " + payload
 
 
+def test_a_path_longer_than_the_kernel_takes_works_too(tmp_path: Path) -> None:
+    """A long TMPDIR or home is no reason not to start: the socket is bound, asked, taken over and removed."""
+    folder = tmp_path / ("a" * 100) / ("b" * 100)
+    folder.mkdir(parents=True)
+    path = folder / "kiosk.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        opened = os.open(folder, os.O_PATH)
+        dead.bind(f"/proc/self/fd/{opened}/{path.name}")
+        os.close(opened)
+    server = serve(path, allow_uids=[os.getuid()], mode=0o660, on_request=echo)
+    try:
+        assert path.is_socket()
+        assert ask(path, b"far", PATIENCE_SECONDS) == b"heard far"
+    finally:
+        server.stop()
+    assert not path.exists()
+
+
 def test_the_kernel_says_who_asks(path: Path, closing: ExitStack) -> None:
     """The answerer gets pid, uid and gid of the asking process, whatever it claims."""
     heard: list[Peer] = []
