@@ -302,7 +302,9 @@ def _choose_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
     """The digest goes to staff before the words are shown, so that no code is given out that does not work."""
     if state.report is None:
         return state, ()
-    sent = replace(state, code=CodeState.SHOWN)
+    # A try that failed is over: this one takes its place, or the words would wait for both.
+    sendings = tuple(each for each in state.sendings if not (each.failed and each.send.draft.story.code_digest))
+    sent = replace(state, code=CodeState.SHOWN, sendings=sendings)
     return send_addition(sent, Answers(), policy, code_digest=state.report.code_digest)
 
 

@@ -43,8 +43,25 @@ def test_repeated_random_bytes_never_repeat_a_word() -> None:
     assert make_code(lambda count: next(draws)) == code_words()[:5]
 
 
+def test_every_word_is_read_character_by_character_and_half_a_word_is_none() -> None:
+    """From any stream of characters, so that no copy of what was typed is needed; a letter too few or too many fails."""
+    others = code_words()[:4]
+    for word in code_words()[4:]:
+        assert read_code(iter(",".join((*others, word)))) == (*others, word)
+        assert read_code(iter(" ".join((*others, word[:-1])))) is None
+        assert read_code(iter(" ".join((*others, word + "q")))) is None
+
+
 @pytest.mark.parametrize(
-    "typed", ["", "acorn", "acorn acorn acorn acorn acorn", "acorn badge cabin daisy qwxyz", "x" * 10**6]
+    "typed",
+    [
+        "",
+        "acorn",
+        "acorn acorn acorn acorn acorn",
+        "acorn badge cabin daisy qwxyz",
+        "acorn badge cabin daisy eagl",
+        "x" * 10**6,
+    ],
 )
 def test_what_is_no_code_is_none(typed: str) -> None:
     """Too few, repeated or unknown words, and any length, are simply not a code."""

@@ -12,14 +12,23 @@ from firmware.messages import Draft, Kind, Stage, Urgency, decode, encode
 from firmware.profile import Profile
 from firmware.profile_parts import Place
 from kiosk.talk import questions
-from kiosk.talk.flow import FIELD_CHARACTERS, STILL_THERE_MS, next_due_ms, step
+from kiosk.talk.flow import (
+    CODES_REST_MS,
+    FIELD_CHARACTERS,
+    STILL_THERE_MS,
+    WRONG_CODES_MAX,
+    next_due_ms,
+    step,
+)
 from kiosk.talk.offers import CALL_SHOWN_MS, offered
 from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.questions import ScreenId
 from kiosk.talk.state import (
     Back,
     Chosen,
+    CodeFound,
     CodeState,
+    CodeUnknown,
     DeleteCharacter,
     Event,
     Field,
@@ -28,6 +37,7 @@ from kiosk.talk.state import (
     KeyDeleted,
     KeyTyped,
     LanguageChosen,
+    LookUp,
     Opened,
     ProgressChanged,
     Saved,
@@ -391,6 +401,107 @@ def test_a_code_whose_digest_was_not_saved_is_never_shown() -> None:
     assert _code(player) == ()
 
 
+@pytest.mark.requirement("L7")
+def test_a_code_that_failed_once_is_shown_at_the_second_try() -> None:
+    """The failed try leaves nothing behind that hides the words, and nothing to be tried again."""
+    player = Player().play(*ORDINARY, "code")
+    player.saves = False
+    player.play("give-code")
+    player.play(SaveFailed(player.sends[-1].ticket), "give-code")
+    player.play(Saved(player.sends[-1].ticket, report_id(9)))
+    assert len(_code(player)) == 5
+    assert player.state.sendings == ()
+
+
+# ------------------------------------------------------------------ five words
+
+
+def _asking(words: str = "a b") -> Player:
+    return _type(Player().play(TOUCH, "have-code"), words).play("look-up")
+
+
+@pytest.mark.requirement("L7")
+def test_five_words_lead_to_the_truth_of_their_report() -> None:
+    """The words are looked up where they are, wiped when found, and the page follows what is proved from then on."""
+    player = _asking()
+    assert player.effects.count(LookUp()) == 1
+    player.play(CodeFound(Proof(stages=frozenset({Stage.STORED}))))
+    assert player.effects[-1] == Forget()
+    assert (player.state.screen, player.state.typed_characters, player.sends) == (ScreenId.FOUND, 0, [])
+    page = talk_page(player.state, secondary(), DutyView(), player.now_ms)
+    assert page.truth == "The office computer has it. No answer yet."
+    player.play(ProgressChanged(Proof(stages=frozenset({Stage.CLOSED}))))
+    page = talk_page(player.state, secondary(), DutyView(), player.now_ms)
+    assert page.truth == "Staff have closed this. Not over? Tell us again."
+    assert [option.id for option in page.options] == ["tell-again", "done"]
+
+
+@pytest.mark.requirement("L7")
+def test_whoever_tells_again_is_asked_about_danger_first() -> None:
+    """What was found is left behind: a new report, with nothing of the old one in view."""
+    player = _asking().play(CodeFound(Proof(stages=frozenset({Stage.CLOSED}))), "tell-again")
+    assert (player.state.screen, player.state.found) == (ScreenId.DANGER, None)
+    player.play("yes")
+    assert player.sends[0].draft.kind is Kind.REPORT
+    assert player.sends[0].draft.story.danger == "yes"
+
+
+def test_having_words_is_no_answer_about_danger() -> None:
+    """The way there and back leaves the question open."""
+    player = Player().play(TOUCH, "have-code")
+    assert player.state.answers.danger == ""
+    assert player.play(Back()).state.screen is ScreenId.DANGER
+
+
+@pytest.mark.requirement("L7")
+def test_a_found_report_that_is_in_trouble_names_both_places() -> None:
+    """Nobody may tell here whether it is about an adult who works here: inside and outside are named."""
+    player = _asking().play(CodeFound(Proof(stages=frozenset({Stage.REFUSED}))))
+    page = talk_page(player.state, secondary(), DutyView(), player.now_ms)
+    assert page.truth == "The office could not open this. Go to reception or someone you trust outside school."
+
+
+@pytest.mark.requirement("L7")
+def test_words_that_are_not_known_stay_to_be_mended() -> None:
+    """The page says where to go; the next key takes the sentence away and changes the words."""
+    player = _asking().play(CodeUnknown())
+    assert (player.state.screen, player.state.typed_characters) == (ScreenId.LOOK_UP, 3)
+    page = talk_page(player.state, secondary(), DutyView(), 0)
+    assert page.truth.startswith("We do not know these words on this kiosk. Try the kiosk where you sent it, or go to")
+    player.play(KeyDeleted())
+    assert talk_page(player.state, secondary(), DutyView(), 0).truth == ""
+
+
+@pytest.mark.requirement("L7")
+def test_after_five_wrong_codes_there_is_a_pause_that_hiding_does_not_end() -> None:
+    """A minute without a look-up, for everybody; then it goes on, and a found code forgets the wrong ones."""
+    player = Player().play(TOUCH, "have-code")
+    _type(player, "x")
+    for _ in range(WRONG_CODES_MAX):
+        player.play("look-up", CodeUnknown())
+    looked_up = player.effects.count(LookUp())
+    player.play(HideNow(), TOUCH, "have-code")
+    _type(player, "x").play("look-up")
+    assert player.effects.count(LookUp()) == looked_up
+    assert "Wait a minute" in talk_page(player.state, secondary(), DutyView(), player.now_ms).truth
+    player.wait(CODES_REST_MS).play("look-up", CodeUnknown(), "look-up", CodeFound(Proof()))
+    assert (player.state.screen, player.state.wrong_codes) == (ScreenId.FOUND, 0)
+
+
+@pytest.mark.parametrize("leaving", ["tell-again", Back(), HideNow(), Opened("button")])
+def test_leaving_wipes_words_that_were_not_looked_up(leaving: Event | str) -> None:
+    """Zeros, and the next person finds nothing."""
+    player = _type(Player().play(TOUCH, "have-code"), "abc").play(leaving)
+    assert player.effects[-1] == Forget()
+    assert player.state.typed_characters == 0
+
+
+def test_an_answer_that_nobody_waits_for_shows_nothing() -> None:
+    """Found after hiding: the tips stay."""
+    player = _asking().play(HideNow(), CodeFound(Proof()))
+    assert (player.state.screen, player.state.found) == (ScreenId.IDLE, None)
+
+
 def test_meeting_is_another_way_to_be_answered() -> None:
     """Here, at break or at the end of the day, each an addition; without any of them the page says what follows."""
     for answer in questions.MEET_ANSWERS:
@@ -443,6 +554,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.characters().map(KeyTyped),
     st.integers(0, 9).map(lambda ticket: Saved(ticket, report_id(ticket))),
     st.integers(0, 9).map(SaveFailed),
+    st.just(CodeUnknown()),
+    st.frozensets(st.sampled_from(Stage)).map(lambda stages: CodeFound(Proof(stages=stages))),
     st.builds(
         lambda ticket, stages: ProgressChanged(Proof(report_id(ticket), stages=stages)),
         st.integers(1, 9),
@@ -524,6 +637,10 @@ class _Watcher:
         page = talk_page(self.state, self.policy, duty, self.now_ms)
         assert page.strip == questions.STRIP
         told = self.state.report
+        if page.screen is ScreenId.FOUND:
+            assert self.state.found is not None
+            assert page.truth != "Saving…"
+            assert ("staff member has answered" in page.truth) <= (Stage.ACKNOWLEDGED in self.state.found.stages)
         if page.screen is ScreenId.TRUTHS and told is not None:
             stages = told.progress.stages if told.progress else frozenset()
             assert ("staff member has answered" in page.truth) <= (Stage.ACKNOWLEDGED in stages)
