@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from broker_config.recovery import open_recovery
 from firmware import envelope
 from firmware.ledger import Ledger
-from tests.support.fault_site import Device, FaultSite, open_talk, press, press_until_stored, running_site
+from tests.support.fault_site import FaultSite, open_talk, press, press_until_stored, running_site
 from tests.support.memory_scan import found_in_memory, needs_root
+from tests.support.talk_touches import go_on_to, send_words, type_words
 
 pytestmark = pytest.mark.faults
 
 # No dictionary, font or table has these; long enough never to stand somewhere by chance.
 NAME = "wibbledorf"
 WORDS = ("quomfrizzle", "vexdrumble", "jinktwaddop")
-QUESTIONS_MOST = 20
-
-
-def type_words(kiosk: Device, words: str) -> None:
-    """Key by key, as a finger would; no request carries more than one character."""
-    for character in words:
-        kiosk.unit.touch("key-space" if character == " " else f"key-{character}")
-
-
-def go_on_to(kiosk: Device, screen: str) -> None:
-    """Skip the optional questions until the keyboard of this one is in view."""
-    for _ in range(QUESTIONS_MOST):
-        state = kiosk.unit.state()
-        boxes = cast(Sequence[str], state["boxes"])
-        if state["screen"] == screen:
-            kiosk.unit.touch("control-part")
-            kiosk.wait_for(lambda state: "key-q" in cast(Sequence[str], state["boxes"]), "the keyboard")
-            return
-        kiosk.unit.touch("option-skip" if "option-skip" in boxes else "control-part")
-    pytest.fail(f"the question {screen} did not come")
-
-
-def send_words(kiosk: Device, screen: str) -> None:
-    """Show the letters, so that they are drawn as well, and send them; they are saved when the next page comes."""
-    kiosk.unit.touch("option-show-words")
-    kiosk.unit.touch("option-send-words")
-    kiosk.wait_for(lambda state: state["screen"] != screen, "the next page")
 
 
 def stories_on_card(site: FaultSite) -> list[bytes]:
