@@ -259,9 +259,6 @@ class Reception:
     # --- private: kiosks ---
 
     def _check(self, device: bytes, untrusted: bytes) -> tuple[_Peer, envelope.UpEnvelope]:
-        up = envelope.parse_up(untrusted)
-        if up.header.site != self._me.site or up.header.device != device:
-            raise Refused("wrong-address")
         peer = self._peers.get(device)
         if peer is None:
             raise Refused("unknown-device")
@@ -269,6 +266,9 @@ class Reception:
         up.check_signature(peer.entry.signing)
         return peer, up
 
+        up = envelope.parse_up(untrusted)
+        if up.header.site != self._me.site or up.header.device != device:
+            raise Refused("wrong-address")
     def _refuse(self, device: bytes, refusal: Refused, now: Moment) -> None:
         _log.warning("refused", extra={"device": device.hex(), "reason": refusal.reason})
         if refusal.reason == "unknown-device":

@@ -220,7 +220,7 @@ def _line(troubles: Sequence[Trouble], sentence: str) -> TroubleLine:
 def _one(trouble: Trouble, place_of: Callable[[bytes], str]) -> str:
     words = WORDS[trouble.cause].one
     place = place_of(trouble.device) if trouble.device else ""
-    sentence = words if trouble.cause in _WHOLE_SENTENCES or not place else f"{place} {words}"
+    sentence = words if trouble.cause in _WHOLE_SENTENCES else f"{place or 'Somebody'} {words}"
     extra = trouble.detail or (f"{trouble.count} times" if trouble.count > 1 else "")
     return f"{sentence} ({extra})" if extra else sentence
 
