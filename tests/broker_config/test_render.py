@@ -36,6 +36,11 @@ def test_nobody_comes_in_without_a_certificate() -> None:
     assert said["user"] == ["mosquitto"]
 
 
+def test_no_device_can_end_the_session_of_another() -> None:
+    """The client id is the certificate's name too: whoever takes a desk's id cannot throw the desk off the broker."""
+    assert options(render_configuration(PLACE))["use_username_as_clientid"] == ["true"]
+
+
 def test_broker_neither_waits_nor_drops() -> None:
     """Nagle is off, saves happen on change, the queue is long and sizes are bounded."""
     said = options(render_configuration(PLACE))
