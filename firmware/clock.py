@@ -17,6 +17,9 @@ from firmware.messages import ClockQuality
 
 # 2026-11-01T00:00Z: no device that runs this code can be in an earlier time. Raised with each release.
 BUILD_FLOOR_MS = 1_793_491_200_000
+# Nothing is later than this (2100-01-01T00:00Z): a desk that signs such a time is broken or lies. Its word would never
+# be forgotten, and past 2**53 no desk could read this device's envelopes any more.
+CEILING_MS = 4_102_444_800_000
 # A wall clock further ahead of the desk's signed word than this is not called synchronised.
 AHEAD_MAX_MS = 300_000
 # How often an unsynchronised device asks the kernel whether NTP has come.
@@ -64,7 +67,7 @@ class Clock:
     ) -> None:
         """`floor_ms`: what was saved last time, 0 if nothing was."""
         self._monotonic, self._wall, self._synchronised = monotonic, wall, synchronised
-        self._floor_ms = max(BUILD_FLOOR_MS, floor_ms)
+        self._floor_ms = max(BUILD_FLOOR_MS, floor_ms if floor_ms <= CEILING_MS else 0)
         self._floor_set_at_ms: int | None = None
         self._learnt = False
         self._vouched = False
@@ -79,6 +82,8 @@ class Clock:
 
     def learn(self, signed_desk_ms: int) -> None:
         """A desk has signed that it is at least `signed_desk_ms` (verified by the caller). The floor only rises."""
+        if signed_desk_ms > CEILING_MS:
+            return
         monotonic_ms = self._monotonic()
         self._floor_ms = max(self._floor_at(monotonic_ms), signed_desk_ms)
         self._floor_set_at_ms = monotonic_ms

@@ -12,6 +12,7 @@ from firmware.clock import (
     AHEAD_MAX_MS,
     ASK_KERNEL_EVERY_MS,
     BUILD_FLOOR_MS,
+    CEILING_MS,
     Clock,
     boot_time_ms,
     kernel_synchronised,
@@ -179,3 +180,13 @@ def test_a_clock_under_its_floor_is_behind(hands: Hands) -> None:
     assert not clock.is_behind
     hands.wall_ms = YEAR_2020_MS
     assert clock.is_behind
+
+
+def test_no_desk_can_sign_a_time_that_nobody_could_read(hands: Hands) -> None:
+    """A desk that signs a time after 2100 changes nothing, and a floor like that is not taken from the disk either."""
+    for ahead_ms in (CEILING_MS + 1, 2**53):
+        clock = clock_of(hands, floor_ms=ahead_ms)
+        clock.learn(ahead_ms)
+        now = clock.now()
+        assert (now.wall_ms, now.quality) == (TODAY_MS, ClockQuality.UNSYNCED)
+        assert clock.floor_ms < CEILING_MS
