@@ -210,6 +210,8 @@ class Ledger:
 
     def _connect(self) -> sqlite3.Connection:
         try:
+            # SQLite gives its log the mode of the database, and erase keys stand in the log before they stand there.
+            self.path.touch(mode=0o600)
             database = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY_MILLISECONDS / 1000)
             # secure_delete overwrites erased pages with zeros; without it a deleted body stays readable in the file.
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):

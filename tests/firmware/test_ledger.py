@@ -364,3 +364,16 @@ def test_entries_are_found_by_thing_device_and_kind(ledger: Ledger) -> None:
     assert ledger.of_kind("report") == [one, two]
     ledger.erase(one, at_ms=1)
     assert ledger.with_body("report") == [two]
+
+
+def test_nobody_else_on_the_device_reads_the_log_before_its_first_checkpoint(tmp_path: Path) -> None:
+    """Erase keys stand in the write-ahead log first: it is as closed as the database from the beginning."""
+    before = os.umask(0o022)
+    try:
+        with Ledger(tmp_path / "new.db", random_bytes=os.urandom) as ledger:
+            add(ledger, b"sealed")
+            ledger.commit()
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("new.db*")}
+    finally:
+        os.umask(before)
+    assert modes == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
