@@ -155,13 +155,15 @@ class Outbox:
         self._kept[report] = kept
 
     def due(self, now_ms: int, *, most: int) -> list[Due]:
-        """The envelopes to send now, oldest first; each counts as sent."""
+        """The envelopes to send now: urgent ones that never left before all repeats, then oldest first; each counts
+        as sent."""
         found: list[Due] = []
-        for report, kept in self._kept.items():
+        ready = [(report, kept) for report, kept in self._kept.items() if kept.next_ms <= now_ms]
+        # Hundreds of repeats that nobody answers must not keep a new danger waiting.
+        ready.sort(key=lambda each: not each[1].hurry or each[1].first_sent_ms is not None)
+        for report, kept in ready:
             if len(found) >= most:
                 break
-            if kept.next_ms > now_ms:
-                continue
             if self._wanted(kept, now_ms):
                 found.extend(self._send(report, kept, now_ms))
             else:
@@ -188,7 +190,7 @@ class Outbox:
     def reconnected(self, now_ms: int) -> None:
         """Everything unconfirmed is due at once."""
         for kept in self._kept.values():
-            settled = kept.next_ms == _NEVER_MS or Stage.REFUSED in kept.stages()
+            settled = kept.next_ms == _NEVER_MS or self._is_parked(kept, now_ms)
             if not settled and not self._waits_for_place(kept):
                 kept.next_ms, kept.attempts = now_ms, 0
 
@@ -224,7 +226,7 @@ class Outbox:
         self._apply(kept, desk, receipt)
         if not self._wanted(kept, now.monotonic_ms):
             kept.next_ms = _NEVER_MS
-        elif receipt.stage is Stage.REFUSED:
+        elif self._is_parked(kept, now.monotonic_ms):
             kept.next_ms = now.monotonic_ms + PARKED_SECONDS * 1000
         return True
 
@@ -305,6 +307,12 @@ class Outbox:
         """Whether it is to go in a heartbeat's place and has not yet."""
         return not kept.hurry and kept.first_sent_ms is None and not kept.body_gone
 
+    def _is_parked(self, kept: _Kept, now_ms: int) -> bool:
+        """Whether every desk that is there has refused or stored it: one that cannot open it speaks for no other."""
+        refused = {desk for desk, stages in kept.by_desk.items() if Stage.REFUSED in stages}
+        answered = refused | kept.stored_by()
+        return bool(refused) and not any(self._is_live(desk, now_ms) and desk not in answered for desk in self._desks)
+
     def _is_live(self, desk: bytes, now_ms: int) -> bool:
         return now_ms - self._live.get(desk, -DESK_LIVE_MS) < DESK_LIVE_MS
 
@@ -322,7 +330,7 @@ class Outbox:
         if kept.first_sent_ms is None:
             kept.first_sent_ms = now_ms
         wait_s = RESEND_SECONDS[min(kept.attempts, len(RESEND_SECONDS) - 1)]
-        if Stage.REFUSED in kept.stages():
+        if self._is_parked(kept, now_ms):
             wait_s = PARKED_SECONDS
         kept.attempts += 1
         kept.next_ms = now_ms + round(wait_s * 1000 * self._random.uniform(1 - RESEND_JITTER, 1 + RESEND_JITTER))
@@ -336,7 +344,8 @@ class Outbox:
             return False
         if any(Stage.CLOSED in kept.by_desk[desk] for desk in stored):
             return True
-        if now.quality is not ClockQuality.SYNCED:
+        if now.quality is not ClockQuality.SYNCED or self._wanted(kept, now.monotonic_ms):
+            # A desk that is there and has not stored it: one desk with a false clock must not have the only copy.
             return False
         kept.saved_wall_ms = kept.saved_wall_ms or now.wall_ms
         return now.wall_ms - kept.saved_wall_ms > KEEP_DAYS * _DAY_MS
@@ -355,6 +364,7 @@ class Outbox:
     def _apply(self, kept: _Kept, desk: bytes, receipt: Receipt) -> None:
         if desk in self._desks or kept.body_gone:
             kept.by_desk.setdefault(desk, set()).add(receipt.stage)
-        if receipt.reader_signature:
-            # A reader's own signature stays true even when the desk that carried it is removed.
+        if receipt.stage in (Stage.ACKNOWLEDGED, Stage.CLOSED) and receipt.reader_signature:
+            # A reader's own signature stays true even when the desk that carried it is removed. Under any other stage
+            # nobody has verified one.
             kept.by_reader.add(receipt.stage)

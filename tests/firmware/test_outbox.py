@@ -278,3 +278,55 @@ def test_a_readers_word_outlives_the_desk_that_carried_it(ledger: Ledger) -> Non
         assert progress is not None
         assert progress.stages == {Stage.ACKNOWLEDGED}
         assert box.waiting(4000) == 1
+
+
+def test_a_signature_that_nobody_verified_outlives_no_desk(ledger: Ledger) -> None:
+    """A bad desk cannot make its *stored* or *refused* stay by putting bytes where a reader signs."""
+    outbox = opened(ledger, DESK, OTHER)
+    report = save(outbox)
+    for number, stage in enumerate((Stage.STORED, Stage.REFUSED), 1):
+        good = receipt(outbox, report, stage, number)
+        outbox.believe(DESK, Receipt(stage, report, good.digest, number, 1, 0, b"h" * 16, b"s" * 64), at(2000))
+    ledger.commit()
+    outbox.sheet_changed([OTHER], 3000)
+    for box in (outbox, opened(ledger, OTHER)):
+        progress = box.progress(report)
+        assert progress is not None
+        assert progress.stages == frozenset()
+
+
+def test_one_desk_that_refuses_does_not_park_what_another_can_take(ledger: Ledger) -> None:
+    """While another desk is there and has said nothing, the report goes on being sent; refused by all, it is parked."""
+    outbox = opened(ledger, DESK, OTHER)
+    report = save(outbox)
+    outbox.due(1000, most=9)
+    for desk in (DESK, OTHER):
+        outbox.desk_seen(desk, 1000)
+    outbox.believe(DESK, receipt(outbox, report, Stage.REFUSED), at(1500))
+    assert [due.report for due in outbox.due(4000, most=9)] == [report]
+    outbox.believe(OTHER, receipt(outbox, report, Stage.REFUSED), at(4500))
+    outbox.desk_seen(OTHER, 4500)
+    assert outbox.due(60_000, most=9) == []
+    assert [due.report for due in outbox.due(4500 + PARKED_SECONDS * 1000, most=9)] == [report]
+
+
+def test_a_false_clock_of_one_desk_does_not_make_its_copy_the_only_one(ledger: Ledger) -> None:
+    """Thirty days by the clock let nothing go that a desk which is there has yet to store."""
+    outbox = opened(ledger, DESK, OTHER)
+    report = save(outbox)
+    outbox.believe(DESK, receipt(outbox, report), at(2000))
+    outbox.desk_seen(OTHER, 2000)
+    leap = Moment(3000, WALL_MS + (KEEP_DAYS + 1) * DAY_MS, ClockQuality.SYNCED)
+    assert outbox.let_go(leap) == 0
+    outbox.believe(OTHER, receipt(outbox, report), at(4000))
+    assert outbox.let_go(leap) == 1
+
+
+def test_an_urgent_report_goes_before_all_repeats(ledger: Ledger) -> None:
+    """Hundreds that nobody answers do not keep a new danger in the queue."""
+    outbox = opened(ledger)
+    for number in range(1, 101):
+        save(outbox, number)
+    outbox.due(1000, most=1000)
+    urgent = save(outbox, 101, 60_000)
+    assert [due.report for due in outbox.due(60_000, most=1)] == [urgent]
