@@ -63,10 +63,10 @@ class Answers:
                 effects.append(ev.KeepWithThem(report, reader.id))
         return tuple(effects)
 
-    def close(self, line: AlertLine, now: Moment) -> Effects:
-        """Everything in this line is closed, and acknowledged on the way if nobody had."""
+    def close(self, reports: Collection[bytes], now: Moment) -> Effects:
+        """These are closed, and acknowledged on the way if nobody had."""
         effects: list[ev.DeskEffect] = []
-        for report in line.reports:
+        for report in reports:
             if not self._cases.state(report).answered:
                 effects += self._mark(report, Stage.ACKNOWLEDGED, now)
             effects += self._mark(report, Stage.CLOSED, now)

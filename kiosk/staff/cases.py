@@ -148,7 +148,10 @@ class CaseBook:
         if rank is None or event.generation < held.generation:
             return False
         if event.generation > held.generation:
-            held = CaseState(generation=event.generation, since_ms=now_ms)
+            # Only what was closed begins a new ladder: else a desk that raises generations could put pages off forever.
+            begins = held.closed or event.report not in self._states
+            since_ms = now_ms if begins else held.since_ms
+            held = CaseState(generation=event.generation, since_ms=since_ms)
         if event.stage is Stage.CLOSED:
             self._proposals.pop(event.report, None)
         joined = _joined(held, event, now_ms)

@@ -5,7 +5,7 @@ Owns what is open in front of a reader and forgets it when they leave. Knows ses
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from firmware.clock import Moment
 from firmware.envelope import UpEnvelope
@@ -32,20 +32,23 @@ class Casework:
         self._session, self._alerts, self._cases = session, alerts, cases
         self._answers, self._envelopes = answers, envelopes
         self.story: StoryView | None = None
+        self._read: dict[bytes, Story] = {}
         self.outcome: Outcome | None = None
         self.reason = ""
         self.layer = Layer.LOWER
 
-    def openable(self) -> frozenset[bytes]:
-        """The private reports that whoever is signed in may see."""
+    def openable(self, reports: Collection[bytes] | None = None) -> frozenset[bytes]:
+        """Which private reports (of all, or of these) whoever is signed in may see."""
         if self._session.reader is None:
             return frozenset()
-        found = ((report, self._envelope(report)) for report in self._alerts.private_reports())
+        wanted = self._alerts.private_reports() if reports is None else reports
+        found = ((report, self._envelope(report)) for report in wanted)
         return self._session.openable((report, envelope) for report, envelope in found if envelope is not None)
 
     def open(self, line: AlertLine) -> None:
         """Open every part of this line that the reader's routes open; `story` None: none of it."""
         opened: list[tuple[Story, str]] = []
+        self._read = {}
         shut = 0
         for report in line.reports:
             envelope = self._envelope(report)
@@ -57,6 +60,7 @@ class Casework:
                 shut += 1
             else:
                 opened.append((part.story, part.route))
+                self._read[report] = part.story
         self.story = None
         if opened:
             stories, route = [story for story, _ in opened], opened[0][1]
@@ -65,6 +69,7 @@ class Casework:
     def forget(self) -> None:
         """Nothing of a case stays in front of an empty chair."""
         self.story, self.outcome, self.reason, self.layer = None, None, "", Layer.LOWER
+        self._read = {}
 
     def begin_closing(self) -> bool:
         """Choose an outcome anew; False: nobody closes what they cannot read."""
@@ -91,10 +96,11 @@ class Casework:
         self.layer = keyboard.next_layer(box, self.layer)
 
     def is_serious(self, line: AlertLine) -> bool:
-        """Two readers close this."""
-        category = self.story.category if self.story else ""
-        danger = "yes" if self.story and self.story.serious_danger else ""
-        return is_serious(line.urgency, private=line.private, category=category, danger=danger)
+        """Two readers close this: when any part of it is serious, whatever was said last."""
+        return is_serious(line.urgency, private=line.private, category="") or any(
+            is_serious(line.urgency, private=line.private, category=story.category, danger=story.danger)
+            for story in self._read.values()
+        )
 
     def close(self, line: AlertLine, now: Moment) -> Effects:
         """Close, or (serious) propose to.
@@ -118,7 +124,8 @@ class Casework:
         route = self.story.route if self.story else ""
         note = CaseNote(line.report, wish.generation, wish.outcome.value, wish.reason, readers, max(0, now.wall_ms))
         kept = ev.KeepNote(line.report, route, self._session.seal_note(note, route))
-        return (kept, *self._answers.close(line, now))
+        # Nobody closes what they cannot read: the parts for other readers stay, as a line of their own.
+        return (kept, *self._answers.close(tuple(self._read), now))
 
     def _reader(self) -> bytes:
         reader = self._session.reader

@@ -205,7 +205,8 @@ class Desk:
         if not self.alerts.arrived(event):
             return
         if self.alerts.is_private(event.report):
-            self._openable = self._casework.openable()
+            # Only the new one is tried: a kiosk that sends hundreds must not make each of them open all the others.
+            self._openable |= self._casework.openable((event.report,))
         elif self.alerts.urgency(event.report) is Urgency.NOW:
             self._new_danger = True
 

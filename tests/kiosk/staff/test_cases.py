@@ -82,6 +82,15 @@ def test_opening_again_starts_a_new_ladder() -> None:
     assert not book.merge(event(Stage.CLOSED), 6_000)
 
 
+def test_generations_that_nobody_closed_put_no_ladder_off() -> None:
+    """A desk that raises generations again and again does not make the ladder of an open report begin anew."""
+    book = CaseBook()
+    book.begin(REPORT, 1_000)
+    for generation in range(1, 5):
+        book.merge(event(Stage.STORED, generation=generation), 1_000 + generation * 100_000)
+    assert book.state(REPORT).since_ms == 1_000
+
+
 @pytest.mark.requirement("S9")
 @pytest.mark.parametrize(("outcome", "reason"), [(None, "done"), (Outcome.INTERNAL, ""), (Outcome.INTERNAL, "  \n")])
 def test_closing_needs_an_outcome_and_a_reason(outcome: Outcome | None, reason: str) -> None:

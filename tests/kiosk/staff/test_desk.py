@@ -247,6 +247,38 @@ def test_an_ordinary_case_is_closed_by_one_reader_with_a_reason(desk: Desk, site
     assert marks(touch(desk, "close-now")) == [(report.report, Stage.ACKNOWLEDGED), (report.report, Stage.CLOSED)]
 
 
+@pytest.mark.requirement("S6")
+def test_a_burst_is_closed_only_as_far_as_it_was_read(desk: Desk, site: Site) -> None:
+    """Four folded reports, one for other readers: three close, the fourth stays as a line of its own."""
+    routes = ("conduct", "safeguarding", "conduct", "conduct")
+    reports = [
+        site.report(at_ms=n, urgency=Urgency.TODAY, route=route, story=Story(route=route, room="x", category="copying"))
+        for n, route in enumerate(routes)
+    ]
+    for report in reports:
+        arrive(desk, report)
+    sign_in(desk, site.lead)
+    assert desk.session._open is not None
+    desk.session._open.routes.pop("safeguarding")
+    touch(desk, "story", "close", "outcome:internal", "key-o", "key-k")
+    closed = {report for report, stage in marks(touch(desk, "close-now")) if stage is Stage.CLOSED}
+    assert closed == {report.report for report, route in zip(reports, routes, strict=True) if route == "conduct"}
+    assert [line.reports for line in desk.alerts.lines()] == [(reports[1].report,)]
+
+
+@pytest.mark.requirement("S6")
+def test_one_serious_part_makes_the_whole_line_serious(desk: Desk, site: Site) -> None:
+    """What was said last does not hide that an earlier part needs two readers."""
+    grave = Story(route="safeguarding", room="x", category="self-harm")
+    first = site.report(urgency=Urgency.TODAY, story=grave)
+    later = Story(route="safeguarding", room="x", category="copying")
+    arrive(desk, first)
+    arrive(desk, site.report(kind=Kind.ADDITION, about=first.report, urgency=Urgency.TODAY, story=later))
+    sign_in(desk, site.lead)
+    touch(desk, "story", "close", "outcome:internal", "key-o", "key-k")
+    assert marks(touch(desk, "close-now")) == []
+
+
 def test_a_reader_without_the_route_is_told_so_and_can_still_go(desk: Desk, site: Site) -> None:
     """The head does not read conduct; the screen says whose it is not, and offers what helps."""
     arrive(desk, site.report(route="conduct", urgency=Urgency.INFORMATION))
