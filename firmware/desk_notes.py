@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from firmware import envelope
 from firmware.clock import Moment
 from firmware.errors import Refused
-from firmware.identity import KemKey, Recipient, SigningKey
+from firmware.identity import KemKey, Recipient, SigningKey, verify
 from firmware.inbox import Inbox, LastLife
 from firmware.ledger import Ledger
-from firmware.messages import DeskNote, Duty, Life, StageEvent
+from firmware.messages import DeskNote, Duty, Life, Stage, StageEvent, receipt_claim
 from firmware.presence import HeartbeatSchedule, Supervisor
 from firmware.trouble import Cause
 
@@ -59,6 +59,7 @@ class DeskNotes:
         self._duty, self._schedule, self._random_bytes = duty, schedule, random_bytes
         self._to_desks = Recipient(identity.desk_key.public)
         self._desks: dict[bytes, bytes] = {}
+        self._readers: dict[bytes, bytes] = {}
         self._lives: dict[bytes, LastLife] = {}
         self._boot = self._count_boot()
         self._last_monotonic_ms = 0
@@ -69,6 +70,10 @@ class DeskNotes:
     def set_desks(self, signing: dict[bytes, bytes]) -> None:
         """The active desks of a newer directory, and their signing keys."""
         self._desks = signing
+
+    def set_readers(self, signing: dict[bytes, bytes]) -> None:
+        """The readers of a newer register, and their signing keys: no desk can answer or close in their name."""
+        self._readers = signing
 
     def set_troubles(self, sentences: Iterable[str]) -> None:
         """What this desk tells the others of its own state."""
@@ -126,12 +131,22 @@ class DeskNotes:
         return True
 
     def _is_new(self, desk: bytes, event: StageEvent, now: Moment) -> bool:
-        if event.desk != desk:
-            # A desk speaks for itself only; what others did they say themselves.
-            _log.warning("refused", extra={"desk": desk.hex(), "reason": "other-desk"})
-            self._supervisor.refused(desk, "other-desk", now.monotonic_ms)
+        # A desk speaks for itself only; what others did they say themselves.
+        reason = "other-desk" if event.desk != desk else "" if self._is_proved(event) else "reader-not-proved"
+        if reason:
+            _log.warning("refused", extra={"desk": desk.hex(), "reason": reason})
+            self._supervisor.refused(desk, reason, now.monotonic_ms)
             return False
         return self._inbox.add_event(event, at_ms=now.wall_ms)
+
+    def _is_proved(self, event: StageEvent) -> bool:
+        """An answer or a closing stops ladders here too: only the reader's own signature may do that, or one stolen
+        desk could silence all the others. It is looked at anew with the next note, when a newer register has come."""
+        if event.stage not in (Stage.ACKNOWLEDGED, Stage.CLOSED):
+            return True
+        signing = self._readers.get(event.reader)
+        claim = receipt_claim(self._me.site, event.report, event.digest, event.stage, event.generation)
+        return signing is not None and verify(signing, event.reader_signature, claim)
 
     def _is_recorded(self, event: StageEvent) -> bool:
         said = self._inbox.receipts_for(event.report)

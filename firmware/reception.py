@@ -16,7 +16,7 @@ from firmware import envelope
 from firmware.clock import Moment
 from firmware.desk_notes import DeskIdentity, DeskNotes
 from firmware.errors import Refused
-from firmware.identity import DeviceEntry, DeviceRegister, Recipient
+from firmware.identity import DeviceEntry, DeviceRegister, ReaderRegister, Recipient
 from firmware.inbox import Inbox, KeptReport, Recorded
 from firmware.kiosk_chain import MISSING_AFTER_MS, KioskChain
 from firmware.ledger import Ledger
@@ -157,6 +157,10 @@ class Reception:
                 known.entry, known.recipient = entry, Recipient(entry.kem)
                 self._peers[device] = known
 
+    def readers_changed(self, register: ReaderRegister) -> None:
+        """A newer register of readers: whose answers, told by other desks, count here."""
+        self._notes.set_readers({entry.id: entry.signing for entry in register.readers})
+
     # --- from kiosks ---
 
     def receive(self, device: bytes, untrusted: bytes, now: Moment) -> list[Outcome]:
@@ -281,9 +285,10 @@ class Reception:
         if last is not None and alert.life == last.life:
             return self._say(device, up.header.id, [], now)
         if not peer.chain.live(alert, now):
-            # A broker can play old heartbeats back. They are no life, and an answer would tell it that they work.
+            # A broker can play old heartbeats back. They are no life; but they are answered as old reports are, or
+            # whoever plays an envelope back would learn from the silence which of the two it is.
             _log.info("no-life", extra={"device": device.hex()})
-            return []
+            return self._say(device, up.header.id, [], now)
         self._hold(peer, alert)
         peer.chain.heartbeat(alert, now)
         self._supervisor.faults(device, alert.faults, now.monotonic_ms)
@@ -361,7 +366,8 @@ class Reception:
         if not devices:
             return []
         chosen = int.from_bytes(self._random_bytes(4), "big") % len(devices)
-        return self._say(devices[chosen], NO_ID, [], now)
+        # A person's word leaves as two messages, one to the kiosk and one to the desks: so does a decoy.
+        return [*self._say(devices[chosen], NO_ID, [], now), ToDesks(self._notes.make(now))]
 
     def _next_decoy_ms(self) -> int:
         return max(1, round(self._decoy_gap_ms(DECOY_MEAN_MS / max(1, len(self._peers)))))

@@ -119,6 +119,7 @@ class DeskEngine:
         self.connected = False
         self._put_off_ms: int | None = None
         self._troubles_due = True
+        self._owed: list[StaffEffect] = []
         self._use_bundle(bundle, now)
         self._restore(now)
 
@@ -126,6 +127,7 @@ class DeskEngine:
 
     def step(self, events: Sequence[StaffEvent], now: Moment) -> list[StaffEffect]:
         effects: list[StaffEffect] = []
+        self._owed = []
         samples = [event for event in events if isinstance(event, Sample)]
         for button_event in self._button.step(samples, now.monotonic_ms):
             effects += self._button_said(button_event, now)
@@ -151,7 +153,9 @@ class DeskEngine:
         _log.error("store-fault", extra={"what": str(fault)})
         self.reception.commit_failed()
         self.supervisor.raise_trouble(Cause.STORE, NO_ID, now.monotonic_ms, detail=type(fault).__name__)
-        return self._look_around(now)
+        # The ladders have climbed: what they owe people proves nothing about the disk and comes only once.
+        owed, self._owed = self._owed, []
+        return [*owed, *self._look_around(now)]
 
     def next_due_ms(self) -> int | None:
         if self._put_off_ms is not None:
@@ -263,6 +267,7 @@ class DeskEngine:
             match effect:
                 case ev.Sound() | ev.Light() | ev.Beacon() | ev.Page() | ev.OpenKey():
                     effects.append(effect)
+                    self._owed.append(effect)
                 case ev.Mark():
                     effects += self._mark(effect, now)
                 case _:
@@ -316,7 +321,8 @@ class DeskEngine:
         if self.supervisor.tick(now.monotonic_ms) or self._troubles_due:
             self._troubles_due = False
             lines = self.supervisor.lines()
-            self.reception.set_troubles(line.sentence for line in lines)
+            # What other desks told is not told on: two desks would keep each other's trouble alive for ever.
+            self.reception.set_troubles(line.sentence for line in lines if line.cause is not Cause.OTHER_DESK)
             effects += self._do(self.desk.step(ev.TroubleSaid(lines, *self.supervisor.kiosks), now), now)
         if now.monotonic_ms >= self._duty_ms:
             self._duty_ms = now.monotonic_ms + DUTY_LOOKED_EVERY_MS
@@ -358,6 +364,7 @@ class DeskEngine:
             self.supervisor.raise_trouble(Cause.NO_SECOND_EYE, NO_ID, now.monotonic_ms)
         self._troubles_due = True
         if bundle.readers is not None:
+            self.reception.readers_changed(bundle.readers)
             self._do(self.desk.step(ev.ReadersKnown(bundle.readers), now), now)
 
     def _sheet(self) -> Publish:

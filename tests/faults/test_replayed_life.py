@@ -1,4 +1,4 @@
-"""A hostile broker plays a dead kiosk's heartbeats back: they are no life."""
+"""A hostile broker plays a dead kiosk's heartbeats back: they are no life, and tell it nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["same desk process", "desk restarted"])
-def test_old_heartbeats_are_not_answered(restarted: bool, tmp_path: Path) -> None:
-    """Recorded heartbeats of a kiosk that is gone get no answer; its recorded report is answered as a duplicate."""
+def test_old_heartbeats_are_answered_as_old_reports_are(restarted: bool, tmp_path: Path) -> None:
+    """Recorded heartbeats of a kiosk that is gone are answered just as its recorded report is, so that nobody learns by
+    playing an envelope back which of the two it was. (That they are no life, `test_reception` proves.)"""
     site = FaultSite(tmp_path, desks=2)
     try:
         site.start_broker()
@@ -42,7 +43,7 @@ def test_old_heartbeats_are_not_answered(restarted: bool, tmp_path: Path) -> Non
             answers = [tap.next_answer()]
             while answers[-1].answers != report:
                 answers.append(tap.next_answer())
-            # The desk takes messages in order: whatever it had to say of the heartbeats would have come before.
-            assert not {answer.answers for answer in answers} & {heartbeat.id for heartbeat in heartbeats}
+            # The desk takes messages in order: whatever it had to say of the heartbeats has come before.
+            assert {answer.answers for answer in answers} >= {heartbeat.id for heartbeat in heartbeats}
     finally:
         site.end()

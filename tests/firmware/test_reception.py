@@ -15,7 +15,7 @@ import pytest
 
 from firmware import envelope
 from firmware.errors import StoreFull
-from firmware.identity import KemKey, Recipient, SigningKey
+from firmware.identity import KemKey, ReaderRegister, Recipient, SigningKey
 from firmware.messages import (
     DeskNote,
     Down,
@@ -26,6 +26,7 @@ from firmware.messages import (
     Stage,
     StageEvent,
     encode,
+    receipt_claim,
 )
 from firmware.presence import SILENT_AFTER_MS
 from firmware.reception import StageHeard, Stored, StoredUnreadable, ToDesks, ToKiosk
@@ -35,6 +36,7 @@ from tests.support.conversation import HEAD_ID, Desk, Site, draft
 MUTATIONS = 20_000
 SETTLED_AFTER = 2_000
 GROWTH_BYTES = 2 * 1024 * 1024
+EMPTY_REGISTER = ReaderRegister(1, bytes(16), (), ())
 
 
 @pytest.fixture
@@ -121,6 +123,19 @@ def test_decoys_happen(site: Site) -> None:
         site.ms += 1000
         count += sum(isinstance(item, ToKiosk) for item in site.desk.reception.tick(site.desk.now()))
     assert 8 <= count <= 40
+
+
+def test_a_decoy_leaves_as_a_persons_word_does(site: Site) -> None:
+    """Both are one message to the kiosk and one to the desks, so that nobody can tell which of them an answer was."""
+    report = site.kiosk.press()
+    site.run(3000)
+    said = [type(item) for item in site.desk.mark(report, Stage.NOTICED) if not isinstance(item, StageHeard)]
+    while True:
+        site.ms += 1000
+        done = [type(item) for item in site.desk.reception.tick(site.desk.now())]
+        if ToKiosk in done:
+            break
+    assert done[-2:] == said == [ToKiosk, ToDesks]
 
 
 def test_missing_receipts_come_over_several_answers_of_at_most_eight(site: Site) -> None:
@@ -221,8 +236,8 @@ def test_refused_never_settles_at_the_kiosk_and_mends_with_the_keys(tmp_path: Pa
 
 
 def test_old_heartbeats_played_back_are_no_life(site: Site) -> None:
-    """A broker that plays a dead kiosk's heartbeats back gets no answer, and the kiosk is silent within a minute;
-    also when the desk restarted in between."""
+    """A dead kiosk whose heartbeats a broker plays back is silent within a minute, also when the desk restarted in
+    between. They are answered as an old report is: silence would tell the broker which of the two it holds."""
     site.kiosk.connect()
     old: list[bytes] = []
     for _ in range(60):
@@ -236,8 +251,8 @@ def test_old_heartbeats_played_back_are_no_life(site: Site) -> None:
         for number in range(60):
             site.ms += 1000
             site.desk.tick()
-            # The newest may be repeated: it proves nothing newer and is answered again.
-            assert site.desk.receive(site.kiosk.id, old[number % (len(old) - 1)]) == []
+            outcomes = site.desk.receive(site.kiosk.id, old[number % len(old)])
+            assert [type(item) for item in outcomes] == [ToKiosk]
         assert site.desk.causes() & {Cause.SILENT, Cause.NEVER_SEEN}
 
 
@@ -413,6 +428,22 @@ def test_a_desk_speaks_only_for_itself(two_desks: Site) -> None:
     assert Cause.REFUSED in one.causes()
     later = note(two_desks, other, event_of(other), life=Life(1, 99, 100))
     assert [type(item) for item in one.receive_note(other.id, later)] == [StageHeard]
+
+
+@pytest.mark.parametrize("stage", [Stage.ACKNOWLEDGED, Stage.CLOSED])
+def test_no_desk_answers_or_closes_in_a_readers_name(two_desks: Site, stage: Stage) -> None:
+    """A stolen desk that forges a reader's answer silences nobody; with the reader's own signature it is heard, also
+    when the register that names the reader comes only after the first telling."""
+    one, other = two_desks.desks
+    claim = receipt_claim(two_desks.id, b"r" * 16, b"d" * 32, stage, 0)
+    forged = [b"", b"x" * 64, other.signing.sign(claim), two_desks.people.head.sign(claim + b"x")]
+    for number, signature in enumerate([*forged, two_desks.people.head.sign(claim)]):
+        event = StageEvent(b"r" * 16, b"d" * 32, b"k" * 16, stage, 0, 7, other.id, HEAD_ID, signature)
+        for again in range(2):
+            outcomes = one.receive_note(other.id, note(two_desks, other, event, life=Life(1, 99, 2 * number + again)))
+            assert outcomes == ([] if again == 0 or signature in forged else [StageHeard(event)])
+            one.reception.readers_changed(two_desks.reader_register() if again == 0 else EMPTY_REGISTER)
+    assert Cause.REFUSED in one.causes()
 
 
 def test_a_note_from_a_stranger_or_under_another_name_is_refused(two_desks: Site) -> None:

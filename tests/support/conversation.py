@@ -20,6 +20,8 @@ from firmware.identity import (
     DeviceEntry,
     DeviceRegister,
     KemKey,
+    ReaderEntry,
+    ReaderRegister,
     RouteEntry,
     RouteSheet,
     SealSheet,
@@ -308,6 +310,13 @@ class Site:
     def sheet_payload(self) -> bytes:
         desks = sign_part(self.desk_sheet(), [self.people.issuer])
         return sheet_payload(desks, sign_part(self.route_sheet(), [self.people.head, self.people.lead]))
+
+    def reader_register(self) -> ReaderRegister:
+        """The two readers by name and key; no desk here opens stories, so no route key is wrapped."""
+        kem = self.people.recovery.public
+        head = ReaderEntry(HEAD_ID, "Ama Boateng", "head", self.people.head.public, kem)
+        lead = ReaderEntry(LEAD_ID, "Julie Hale", "lead", self.people.lead.public, kem)
+        return ReaderRegister(1, self.id, (head, lead), ())
 
     def register(self) -> DeviceRegister:
         kiosks = [

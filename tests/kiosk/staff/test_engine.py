@@ -254,3 +254,27 @@ def test_the_engine_says_when_it_is_next_due(office: Office) -> None:
     due = office.engine.next_due_ms()
     assert due is not None
     assert due > office.now().monotonic_ms
+
+
+def test_what_the_ladder_owes_people_survives_a_full_disk(office: Office) -> None:
+    """Light, beacon and sound come once: the turn that rings is not kept, and it rings all the same."""
+    _, message = office.press()
+    office.turn(message)
+    office.site.ms += 1
+    assert office.engine.step([], office.now())
+    office.site.desk.ledger.rollback()
+    effects = office.engine.commit_failed(StoreFull("full"), office.now())
+    assert {type(effect) for effect in effects} >= {ev.Sound, ev.Light, ev.Beacon}
+    assert not [effect for effect in effects if isinstance(effect, Publish | Acknowledge)]
+
+
+def test_desks_do_not_tell_each_others_trouble_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or two desks would keep one trouble alive between them for ever."""
+    told: list[str] = []
+    monkeypatch.setattr(office.site.desk.reception, "set_troubles", told.extend)
+    supervisor = office.site.desk.supervisor
+    supervisor.raise_trouble(Cause.OTHER_DESK, b"e" * 16, office.now().monotonic_ms, detail="somebody's")
+    supervisor.raise_trouble(Cause.PAGER, b"", office.now().monotonic_ms, detail="ours")
+    office.turn()
+    assert any("ours" in sentence for sentence in told)
+    assert not any("somebody's" in sentence for sentence in told)
