@@ -43,7 +43,8 @@ X25519_SHARE_OFFSET = 1088
 READERS_NEEDED = 2
 
 _PART_VERSION = 1
-_PART_BYTES_MAX = 512 * 1024
+# A directory of 4,096 devices, each with its keys, has 6 MB; it is read from a file. What travels is bounded by the link.
+_PART_BYTES_MAX = 8 * 1024 * 1024
 
 PublicSigning = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 PublicKem = Annotated[bytes, msgspec.Meta(min_length=KEM_PUBLIC_BYTES, max_length=KEM_PUBLIC_BYTES)]

@@ -41,6 +41,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "kiosk.technician": ("kiosk.screen", "kiosk.words", "firmware"),
     "kiosk.rehearsal": ("firmware",),
     "kiosk.demo": ("firmware", "kiosk.rehearsal"),
+    # its kiosk is the real one, which says when it was pressed
+    "kiosk.bench": ("kiosk.learner", "kiosk.talk", "firmware"),
     "broker_config": ("firmware",),
 }
 

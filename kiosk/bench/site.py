@@ -34,6 +34,8 @@ PASSPHRASE = "nobody keeps a secret on this site"
 ECHO_TOPICS = "bench/#"
 # In the site's folder: what the technician signs the directory with.
 ISSUER_KEY = "authority/issuer.key"
+# The setting that a crowd with one certificate cannot have.
+ONE_CLIENT_EACH = "use_username_as_clientid"
 _SDL = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
 
 
@@ -67,11 +69,15 @@ class BenchSite:
             self._allow(client, f"readwrite {ECHO_TOPICS}")
 
     def let_speak_for_all(self) -> None:
-        """One bare client may speak for every kiosk there is: a crowd that shares its certificate."""
+        """Start the broker anew, which lets one certificate speak for every kiosk there is, under any client id."""
         topics = Topics(load_device(self.desk).site)
         self._allow(self.bare[0], f"write {topics.up_filter()}", f"read {topics.down_filter()}")
         if self.broker is not None:
-            self.broker.send_signal(signal.SIGHUP)
+            self.stop(self.broker)
+        configuration = self.folder / "broker" / "mosquitto.conf"
+        lines = configuration.read_text(encoding="utf-8").splitlines(keepends=True)
+        configuration.write_text("".join(line for line in lines if not line.startswith(ONE_CLIENT_EACH)))
+        self.start_broker()
 
     def command(self, *words: str, typed: str = "") -> str:
         """Run one `quietbell` command to its end; returns what it printed. Raises CannotMeasure when it fails."""

@@ -7,6 +7,7 @@ screen, since only those may be called *displayed*.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from firmware.clock import Moment
 from kiosk.screen.layout import Box, Display, touched
@@ -58,7 +59,7 @@ class StaffScreen:
         drawn = None
         if changed or now.monotonic_ms - self._looked_ms >= LOOK_AGAIN_MS:
             self._looked_ms = now.monotonic_ms
-            scene = desk.scene(now)
+            scene = desk.scene(_on_the_half_second(now))
             if scene != self._scene:
                 self._scene = scene
                 self.boxes = views.boxes(scene, self._display, self._typesetter)
@@ -79,3 +80,8 @@ class StaffScreen:
         if isinstance(event, KeyPressed) and event.name in _KEYS:
             return ev.KeyPressed(_KEYS[event.name])
         return None
+
+
+def _on_the_half_second(now: Moment) -> Moment:
+    """Ages are shown in seconds: with milliseconds in it no scene would ever equal the last one."""
+    return replace(now, monotonic_ms=now.monotonic_ms - now.monotonic_ms % LOOK_AGAIN_MS)

@@ -44,8 +44,9 @@ def test_no_device_can_end_the_session_of_another() -> None:
 def test_broker_neither_waits_nor_drops() -> None:
     """Nagle is off, saves happen on change, the queue is long and sizes are bounded."""
     said = options(render_configuration(PLACE))
-    assert said["set_tcp_nodelay"] == said["autosave_on_changes"] == ["true"]
-    assert said["autosave_interval"] == ["1"]
+    assert said["set_tcp_nodelay"] == ["true"]
+    # A thousand presses in one second stood still for a minute behind a saving for each of them.
+    assert said["autosave_on_changes"] == ["false"]
     assert int(said["max_queued_messages"][0]) >= 10_000
     assert 0 < int(said["max_packet_size"][0]) <= 2**20
     assert said["sys_interval"] == ["0"]
