@@ -16,7 +16,6 @@ from tests.support.fault_site import (
     open_talk,
     press,
     press_until_stored,
-    running_site,
     told,
     wait_until_shown,
 )
@@ -33,6 +32,10 @@ HEARTBEAT_SECONDS = 60.0
 
 def troubles(state: Json) -> str:
     return "\n".join(cast(Sequence[str], state["troubles"]))
+
+
+def tells_of_a_full_disk(state: Json) -> bool:
+    return "has a full disk" in troubles(state)
 
 
 def press_until_told_not_saved(site: FaultSite) -> None:
@@ -67,13 +70,14 @@ def test_kiosk_with_a_full_disk_says_so_and_heals(tmp_path: Path) -> None:
             disk.fill()
             press_until_told_not_saved(site)
             assert still_runs(site.kiosk, pid)
-            full = lambda state: "has a full disk" in troubles(state)  # noqa: E731
-            site.desk.wait_for(full, "trouble: a full disk", HEARTBEAT_SECONDS)
+            site.desk.wait_for(tells_of_a_full_disk, "trouble: a full disk", HEARTBEAT_SECONDS)
             disk.make_room()
             report = press(site.kiosk)
             wait_until_shown(site.desk, {report.id})
             assert still_runs(site.kiosk, pid)
-            site.desk.wait_for(lambda state: not full(state), "the end of that trouble", HEARTBEAT_SECONDS)
+            site.desk.wait_for(
+                lambda state: not tells_of_a_full_disk(state), "the end of that trouble", HEARTBEAT_SECONDS
+            )
         finally:
             site.end()
 
@@ -99,7 +103,7 @@ def test_kiosk_starts_on_a_full_disk_and_says_so(tmp_path: Path) -> None:
 
 
 def test_desk_with_a_full_disk_promises_nothing_and_heals(tmp_path: Path) -> None:
-    """No room at the desk: no *stored* leaves it, its own screen says so, and with room the waiting report is stored."""
+    """No room at the desk: no *stored* leaves it, its screen says so, and with room the waiting report is stored."""
     site = FaultSite(tmp_path)
     with small_disk(site.desk.root.store) as disk:
         try:
@@ -119,4 +123,3 @@ def test_desk_with_a_full_disk_promises_nothing_and_heals(tmp_path: Path) -> Non
             site.desk.wait_for(lambda state: "cannot save" not in troubles(state), "the end of that trouble")
         finally:
             site.end()
-

@@ -82,7 +82,7 @@ def stories(device: Device) -> list[envelope.UpEnvelope]:
 
 @pytest.mark.requirement("D3")
 def test_disks_and_traffic_give_nobody_a_word(tmp_path: Path) -> None:
-    """Broker's, kiosk's and desk's disks and the recorded traffic hold no word, name or category, and no key to them."""
+    """Broker's, kiosk's and desk's disks and the recorded traffic hold no word or category, and no key to them."""
     site = FaultSite(tmp_path, desks=2)
     try:
         site.start_broker()

@@ -98,5 +98,3 @@ def tapped(site: FaultSite, desk: Device) -> Iterator[WireTap]:
         yield tap
     finally:
         tap.stop()
-
-
