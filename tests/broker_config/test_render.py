@@ -42,7 +42,7 @@ def test_no_device_can_end_the_session_of_another() -> None:
 
 
 def test_broker_neither_waits_nor_drops() -> None:
-    """Nagle is off, saves happen on change, the queue is long and sizes are bounded."""
+    """Nagle is off, no saving stands in the way, the queue is long and sizes are bounded."""
     said = options(render_configuration(PLACE))
     assert said["set_tcp_nodelay"] == ["true"]
     # A thousand presses in one second stood still for a minute behind a saving for each of them.
