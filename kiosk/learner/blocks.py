@@ -12,6 +12,8 @@ from kiosk.talk.pages import OptionView, Page
 from kiosk.talk.questions import ScreenId
 from kiosk.talk.truths import Sign
 
+# Where the truth itself is the headline.
+TRUTH_SCREENS = (ScreenId.TRUTHS, ScreenId.FOUND)
 _BETWEEN_DIGITS = re.compile(r"(?<=[\d:]) (?=\d)")
 
 
@@ -34,7 +36,7 @@ def kept_together(text: str) -> str:
 
 def head_of(page: Page) -> list[Block]:
     """What must stand beside the answers: the question, or the truth."""
-    if page.screen is ScreenId.TRUTHS:
+    if page.screen in TRUTH_SCREENS:
         return [Block("truth", kept_together(page.truth), primary=True, bold=True, sign=page.sign)]
     return [Block("title", page.title, primary=True, bold=True)]
 
@@ -45,7 +47,7 @@ def notes_of(page: Page) -> list[Block]:
     blocks = [Block(f"body-{number}", kept_together(text), primary=advice) for number, text in enumerate(page.body)]
     if page.code:
         blocks.append(Block("code", "  ".join(page.code), primary=True, bold=True, panel=True))
-    if page.screen is not ScreenId.TRUTHS and page.truth:
+    if page.screen not in TRUTH_SCREENS and page.truth:
         blocks.append(Block("truth", kept_together(page.truth), primary=True, sign=page.sign))
     if page.duty:
         blocks.append(Block("duty", kept_together(page.duty)))

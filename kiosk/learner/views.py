@@ -12,7 +12,7 @@ from dataclasses import replace
 from kiosk.learner import bar as bars
 from kiosk.learner import view as ids
 from kiosk.learner.arrange import Bench
-from kiosk.learner.blocks import head_of, notes_of, option_box
+from kiosk.learner.blocks import TRUTH_SCREENS, head_of, notes_of, option_box
 from kiosk.learner.spread import spread
 from kiosk.learner.tip_view import corner_dot, tip_boxes
 from kiosk.learner.typing_view import typing_boxes
@@ -77,7 +77,7 @@ def _talk(view: LearnerView, page: Page, bench: Bench, last: Box | None = None) 
 def _notes_first(page: Page) -> bool:
     """Where notes do not fit beside the answers they come first, except where the head itself is what matters: a
     question about danger, or a truth."""
-    return page.screen not in (ScreenId.DANGER, ScreenId.TRUTHS)
+    return page.screen not in (ScreenId.DANGER, *TRUTH_SCREENS)
 
 
 def _strip(text: str, content: Rect, bench: Bench) -> tuple[Box, Rect]:

@@ -220,6 +220,8 @@ def _target(state: TalkState, target: ScreenId, policy: Policy) -> ScreenId:
 
 
 def _back(state: TalkState) -> _Step:
+    if state.screen is ScreenId.FOUND and state.found is None:
+        return _mend_words(state), ()
     forget: tuple[Effect, ...] = (Forget(),) if state.typed_characters else ()
     if state.history:
         back = replace(state, screen=state.history[-1], history=state.history[:-1], category_page=0)
@@ -314,7 +316,11 @@ def _choose_have_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
 
 
 def _choose_look_up(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    return state, (LookUp(),)
+    return (_not_found(state), ()) if codes_rest(state, now_ms) else (state, (LookUp(),))
+
+
+def _mend_words(state: TalkState) -> TalkState:
+    return replace(state, screen=ScreenId.LOOK_UP, history=state.history[:-1])
 
 
 def _choose_meet(state: TalkState, now_ms: int, policy: Policy, *, answer: str) -> _Step:
@@ -342,6 +348,7 @@ _SPECIAL: Mapping[str, Callable[[TalkState, int, Policy], _Step]] = MappingProxy
         "give-code": _choose_code,
         "have-code": _choose_have_code,
         "look-up": _choose_look_up,
+        "mend-words": lambda state, now_ms, policy: (_mend_words(state), ()),
         "kept-code": lambda state, now_ms, policy: (replace(state, code=CodeState.KEPT), ()),
         "show-code": lambda state, now_ms, policy: (replace(state, code=CodeState.SHOWN), ()),
         "no-reply": _choose_no_reply,
@@ -423,10 +430,15 @@ def _code_found(state: TalkState, event: CodeFound) -> _Step:
 
 
 def _code_unknown(state: TalkState, now_ms: int) -> TalkState:
-    """The words stay, so that a slip can be mended; after too many of them there is a pause."""
-    if state.screen is not ScreenId.LOOK_UP or codes_rest(state, now_ms):
+    """After too many of them there is a pause."""
+    if state.screen is not ScreenId.LOOK_UP:
         return state
     wrong = state.wrong_codes + 1
     if wrong < WRONG_CODES_MAX:
-        return replace(state, typed_failed=True, wrong_codes=wrong)
-    return replace(state, typed_failed=True, wrong_codes=0, codes_rest_until_ms=now_ms + CODES_REST_MS)
+        return replace(_not_found(state), wrong_codes=wrong)
+    return replace(_not_found(state), wrong_codes=0, codes_rest_until_ms=now_ms + CODES_REST_MS)
+
+
+def _not_found(state: TalkState) -> TalkState:
+    """The typed words stay, so that a slip can be mended."""
+    return replace(state, screen=ScreenId.FOUND, found=None, history=(*state.history, ScreenId.LOOK_UP))

@@ -38,8 +38,9 @@ def offered(state: TalkState, policy: Policy, now_ms: int) -> tuple[Option, ...]
         case ScreenId.NAME | ScreenId.WORDS:
             return _typed_options(state, questions.SEND_WORDS, fixed)
         case ScreenId.LOOK_UP:
-            asked = None if codes_rest(state, now_ms) else questions.LOOK_UP_CODE
-            return _typed_options(state, asked, fixed)
+            return _typed_options(state, questions.LOOK_UP_CODE, fixed)
+        case ScreenId.FOUND if state.found is not None:
+            return tuple(option for option in fixed if option.id != "mend-words")
         case ScreenId.CODE:
             return _code_options(state, fixed)
         case _:
@@ -93,13 +94,12 @@ def _truths_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option
     return (questions.TRY_AGAIN, *fixed) if failed_sendings(state) else fixed
 
 
-def _typed_options(state: TalkState, use: Option | None, fixed: tuple[Option, ...]) -> tuple[Option, ...]:
+def _typed_options(state: TalkState, use: Option, fixed: tuple[Option, ...]) -> tuple[Option, ...]:
     if awaiting_words(state):
         return ()
     if not state.typed_characters:
         return fixed
-    show = questions.DOT_WORDS if state.typed_shown else questions.SHOW_WORDS
-    return (show, *fixed) if use is None else (use, show, *fixed)
+    return (use, questions.DOT_WORDS if state.typed_shown else questions.SHOW_WORDS, *fixed)
 
 
 def _code_options(state: TalkState, fixed: tuple[Option, ...]) -> tuple[Option, ...]:

@@ -35,7 +35,7 @@ ADDITION_FAILED = "What you added could not be saved. It was not sent."
 SAVING = "Saving…"
 QUIZ_RIGHT = "That's it."
 QUIZ_WRONG = "Not quite. Think again."
-CODE_UNKNOWN = "We do not know these words on this kiosk. Try the kiosk where you sent it, or go to {place}."
+CODE_UNKNOWN = "We do not know these words here. Try the kiosk that you used, or go to {place}."
 CODES_REST = "We do not know these words. Wait a minute before you try again, or go to {place}."
 SENTENCES = (
     *(SENT_BODY_ADULT, DANGER_BODY_PACE, TODAY_BODY_PACE, ADDITION_FAILED, SAVING, QUIZ_RIGHT, QUIZ_WRONG),
@@ -149,8 +149,6 @@ def _facts_and_truth(state: TalkState, policy: Policy, duty: DutyView, now_ms: i
     match state.screen:
         case ScreenId.FOUND:
             return Facts.of_any_report(policy), truth_of(state.found, duty, now_ms)
-        case ScreenId.LOOK_UP:
-            return Facts.of_any_report(policy), truth_of(None, duty, now_ms)
         case _:
             return Facts.of(policy, private=state.private), _truth_view(state.report, duty, now_ms)
 
@@ -162,11 +160,14 @@ def _with_parts(
     match page.screen:
         case ScreenId.CATEGORY:
             return replace(page, page_number=state.category_page + 1, pages=pages_of_categories())
+        case ScreenId.FOUND if state.found is None:
+            unknown = CODES_REST if codes_rest(state, now_ms) else CODE_UNKNOWN
+            return replace(page, truth=say(unknown, place=facts.place_words(say)))
         case ScreenId.TRUTHS | ScreenId.FOUND:
             truth = say(SAVING) if view.truth is None else sentence(view.truth, facts, say)
             return replace(page, truth=truth, sign=view.sign)
         case ScreenId.NAME | ScreenId.WORDS | ScreenId.LOOK_UP:
-            return _with_field(page, state, facts, now_ms, say)
+            return _with_field(page, state, facts, say)
         case ScreenId.ADVICE:
             return _with_advice(page, state, policy, facts, say)
         case ScreenId.CODE:
@@ -218,23 +219,14 @@ def _duty_words(view: TruthView, facts: Facts, say: Say) -> str:
     return "" if view.duty is None else sentence(view.duty, facts, say, until=view.until)
 
 
-def _with_field(page: Page, state: TalkState, facts: Facts, now_ms: int, say: Say) -> Page:
+def _with_field(page: Page, state: TalkState, facts: Facts, say: Say) -> Page:
     field = FIELDS[page.screen]
     view = FieldView(
         field, state.typed_characters, FIELD_CHARACTERS[field], state.typed_shown, awaiting_words(state) is not None
     )
-    if field is Field.CODE:
-        return replace(page, field=view, truth=_code_trouble(state, facts, now_ms, say))
     if not state.typed_failed:
         return replace(page, field=view)
     return replace(page, field=view, truth=sentence(Truth.DISK_FULL, facts, say), sign=Sign.FAILED)
-
-
-def _code_trouble(state: TalkState, facts: Facts, now_ms: int, say: Say) -> str:
-    """Why nothing was found, or is looked up now; "" when there is nothing to tell."""
-    if codes_rest(state, now_ms):
-        return say(CODES_REST, place=facts.place_words(say))
-    return say(CODE_UNKNOWN, place=facts.place_words(say)) if state.typed_failed else ""
 
 
 def _with_advice(page: Page, state: TalkState, policy: Policy, facts: Facts, say: Say) -> Page:

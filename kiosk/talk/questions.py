@@ -150,6 +150,7 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                 ScreenId.FOUND,
                 "What became of it",
                 options=(
+                    Option("mend-words", "Try again", "keyboard", ScreenId.LOOK_UP),
                     Option("tell-again", "Tell us again", "talk", ScreenId.DANGER),
                     Option("done", "Done", "done", ScreenId.IDLE),
                 ),

@@ -230,8 +230,8 @@ class TalkState:
     """All that the talk remembers. `history` are the screens that Back leads to; `home_language` is what the next
     person finds. `unseen_failure_ms`: when something could not be saved that no page in view belongs to.
 
-    `typed_failed`: the typed words could not be saved, or are no code that is known. `found` is the report whose code
-    was typed; `wrong_codes` and `codes_rest_until_ms` bound the tries, whoever makes them.
+    `found` is the report whose code was typed, None on FOUND: no such code is known here, and the typed words are still
+    there. `wrong_codes` and `codes_rest_until_ms` bound the tries, whoever makes them.
     """
 
     room: str

@@ -131,8 +131,9 @@ def states() -> dict[str, tuple[TalkState, DutyView, int]]:
         if screen is ScreenId.IDLE:
             continue
         late = screen in (ScreenId.TRUTHS, ScreenId.ADVICE, ScreenId.CODE, ScreenId.NO_REPLY)
-        named[screen.value] = (replace(sent if late else base, screen=screen), ON, 0)
-        named[f"{screen.value}-off-duty"] = (replace(sent if late else base, screen=screen), OFF, 0)
+        shown = replace(sent if late else base, screen=screen, found=Progress() if screen is ScreenId.FOUND else None)
+        named[screen.value] = (shown, ON, 0)
+        named[f"{screen.value}-off-duty"] = (shown, OFF, 0)
     for page in range(-(-len(CATEGORIES) // questions.CATEGORIES_PER_PAGE)):
         named[f"category-{page}"] = (replace(base, screen=ScreenId.CATEGORY, category_page=page), ON, 0)
     for stage in Stage:
@@ -144,6 +145,16 @@ def states() -> dict[str, tuple[TalkState, DutyView, int]]:
     named["truths-disk-full"] = (replace(base, report=_report(failed=True), screen=ScreenId.TRUTHS), OFF, 0)
     named["code-shown"] = (replace(sent, screen=ScreenId.CODE, code=CodeState.SHOWN), ON, 0)
     named["code-kept"] = (replace(sent, screen=ScreenId.CODE, code=CodeState.KEPT), ON, 0)
+    for stage in (Stage.STORED, Stage.CLOSED, Stage.REFUSED):
+        found = replace(base, screen=ScreenId.FOUND, found=Progress(stages=frozenset({stage})))
+        named[f"found-{stage.value}"] = (found, OFF, 0)
+    named["found-21s"] = (replace(base, screen=ScreenId.FOUND, found=Progress()), OFF, 21_000)
+    looking = replace(base, screen=ScreenId.LOOK_UP)
+    unknown = replace(looking, screen=ScreenId.FOUND, typed_characters=len(TYPED))
+    named["found-nothing"] = (unknown, OFF, 0)
+    named["found-nothing-rests"] = (replace(unknown, codes_rest_until_ms=1000), OFF, 0)
+    named["look-up-dots"] = (replace(looking, typed_characters=len(TYPED)), ON, 0)
+    named["look-up-shown"] = (replace(looking, typed_characters=len(TYPED), typed_shown=True), ON, 0)
     for category in CATEGORIES[:: len(CATEGORIES) // 6]:
         answers = Answers(category=category.id, danger="yes", adult_here="yes")
         named[f"advice-{category.id}"] = (replace(sent, screen=ScreenId.ADVICE, answers=answers), ON, 0)

@@ -278,7 +278,8 @@ def test_words_that_never_fit_leave_the_answers_touchable() -> None:
     options = tuple(replace(option, label=f"{long} {option.label}") for option in view.page.options)
     endless = replace(view, page=replace(view.page, title=long * 2, options=options))
     display = PANELS["1280x720"]
-    made = [boxes(replace(endless, part=part), display, TYPESETTER) for part in range(3)]
+    count = parts(endless, display, TYPESETTER)
+    made = [boxes(replace(endless, part=part), display, TYPESETTER) for part in range(count)]
     touchable = {box.id for part in made for box in part if box.hit is not None}
     assert {ids.OPTION + option.id for option in options} | {ids.PART, ids.HIDE} <= touchable
     assert all(display.rect.holds(box.rect) for part in made for box in part)

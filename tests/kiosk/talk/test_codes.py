@@ -44,7 +44,7 @@ def test_repeated_random_bytes_never_repeat_a_word() -> None:
 
 
 def test_every_word_is_read_character_by_character_and_half_a_word_is_none() -> None:
-    """From any stream of characters, so that no copy of what was typed is needed; a letter too few or too many fails."""
+    """From any stream of characters, so that no copy is needed; a letter too few or too many fails."""
     others = code_words()[:4]
     for word in code_words()[4:]:
         assert read_code(iter(",".join((*others, word)))) == (*others, word)

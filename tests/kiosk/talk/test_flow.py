@@ -463,13 +463,26 @@ def test_a_found_report_that_is_in_trouble_names_both_places() -> None:
 
 @pytest.mark.requirement("L7")
 def test_words_that_are_not_known_stay_to_be_mended() -> None:
-    """The page says where to go; the next key takes the sentence away and changes the words."""
-    player = _asking().play(CodeUnknown())
-    assert (player.state.screen, player.state.typed_characters) == (ScreenId.LOOK_UP, 3)
-    page = talk_page(player.state, secondary(), DutyView(), 0)
-    assert page.truth.startswith("We do not know these words on this kiosk. Try the kiosk where you sent it, or go to")
-    player.play(KeyDeleted())
-    assert talk_page(player.state, secondary(), DutyView(), 0).truth == ""
+    """The page says where to go; trying again or going back finds the words as they were typed."""
+    for mending in ("mend-words", Back()):
+        player = _asking().play(CodeUnknown())
+        page = talk_page(player.state, secondary(), DutyView(), 0)
+        assert page.truth.startswith(
+            "We do not know these words here. Try the kiosk that you used, or go to reception or"
+        )
+        assert [option.id for option in page.options] == ["mend-words", "tell-again", "done"]
+        player.play(mending)
+        assert (player.state.screen, player.state.typed_characters) == (ScreenId.LOOK_UP, 3)
+        assert player.state.history == (ScreenId.DANGER,)
+        assert Forget() not in player.effects
+
+
+@pytest.mark.parametrize("leaving", ["tell-again", "done", HideNow(), Opened("button")])
+def test_unknown_words_are_wiped_when_they_are_left(leaving: Event | str) -> None:
+    """Nobody who comes later finds them."""
+    player = _asking().play(CodeUnknown(), leaving)
+    assert player.effects[-1] == Forget()
+    assert player.state.typed_characters == 0
 
 
 @pytest.mark.requirement("L7")
@@ -478,13 +491,13 @@ def test_after_five_wrong_codes_there_is_a_pause_that_hiding_does_not_end() -> N
     player = Player().play(TOUCH, "have-code")
     _type(player, "x")
     for _ in range(WRONG_CODES_MAX):
-        player.play("look-up", CodeUnknown())
+        player.play("look-up", CodeUnknown(), "mend-words")
     looked_up = player.effects.count(LookUp())
     player.play(HideNow(), TOUCH, "have-code")
     _type(player, "x").play("look-up")
     assert player.effects.count(LookUp()) == looked_up
     assert "Wait a minute" in talk_page(player.state, secondary(), DutyView(), player.now_ms).truth
-    player.wait(CODES_REST_MS).play("look-up", CodeUnknown(), "look-up", CodeFound(Proof()))
+    player.wait(CODES_REST_MS).play("mend-words", "look-up", CodeUnknown(), "mend-words", "look-up", CodeFound(Proof()))
     assert (player.state.screen, player.state.wrong_codes) == (ScreenId.FOUND, 0)
 
 
@@ -638,9 +651,10 @@ class _Watcher:
         assert page.strip == questions.STRIP
         told = self.state.report
         if page.screen is ScreenId.FOUND:
-            assert self.state.found is not None
+            stages = self.state.found.stages if self.state.found else frozenset()
             assert page.truth != "Saving…"
-            assert ("staff member has answered" in page.truth) <= (Stage.ACKNOWLEDGED in self.state.found.stages)
+            assert ("staff member has answered" in page.truth) <= (Stage.ACKNOWLEDGED in stages)
+            assert ("has it" in page.truth) <= bool(stages)
         if page.screen is ScreenId.TRUTHS and told is not None:
             stages = told.progress.stages if told.progress else frozenset()
             assert ("staff member has answered" in page.truth) <= (Stage.ACKNOWLEDGED in stages)
