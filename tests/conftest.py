@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from firmware.policy_coverage import ROWS_FILE, Outcome, Record, read_records, read_rows, still_there, write_records
 
@@ -20,7 +21,12 @@ ROWS, FACT = "quietbell-rows", "quietbell-fact"
 WORST_LAST = tuple(Outcome)
 
 
+# The same examples each time, and no opinion about time: a test that is slow on a busy machine is not wrong.
+settings.register_profile("quietbell", derandomize=True, deadline=None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("quietbell")
     config.pluginmanager.register(Carrier(config.rootpath), "quietbell-rows")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(config.rootpath), "quietbell-records")
