@@ -43,7 +43,7 @@ def measure_standing(site: BenchSite, idle_seconds: float) -> StandingFigures:
             if len(starts) < STARTS:
                 site.stop(kiosk)
         site.wait_until_connected(site.kiosk, kiosk)
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(min(SETTLE_SECONDS, idle_seconds))
         cpu_percent = _cpu_percent(kiosk.pid, idle_seconds)
         resident_mb = _resident_mb(kiosk.pid)
         site.stop(kiosk)
