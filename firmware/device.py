@@ -6,6 +6,7 @@ Everything wrong names the file and the mend. Reads only; opens no store and no 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,7 @@ from firmware import bundle
 from firmware.errors import BadSettings, Refused, StoreFault
 from firmware.identity import (
     KEM_SEED_BYTES,
+    READERS_NEEDED,
     SIGNING_SEED_BYTES,
     DeskSheet,
     DeviceRegister,
@@ -25,6 +27,7 @@ from firmware.identity import (
     profile_claim,
     read_founding,
     read_part,
+    reader_keys,
     verify,
 )
 from firmware.link import LinkSettings
@@ -32,6 +35,8 @@ from firmware.profile import Profile, parse_profile
 from firmware.reception import DeskIdentity
 from firmware.sealer import KioskIdentity
 from firmware.settings import DeviceKind, DeviceSettings, Root
+
+_log = logging.getLogger("quietbell.device")
 
 _FROM_BUNDLE = "copy the device's bundle here again"
 _PUBLIC_KEY_BYTES = 32
@@ -84,8 +89,11 @@ def load_issuer(root: Root) -> bytes:
     return _exactly(root.public / bundle.ISSUER, _PUBLIC_KEY_BYTES)
 
 
-def load_sheet(root: Root) -> SealSheet:
+def load_sheet(root: Root, *, held: RouteSheet | None = None) -> SealSheet:
     """The seal sheet that came with the bundle.
+
+    `held`: the readers and routes that this device has had already. Whoever makes bundles cannot replace them; only two
+    of those readers can, else the held ones stay in force.
 
     Raises BadSettings when a part is missing or not signed by those who may; without readers nothing can be sealed.
     """
@@ -95,7 +103,18 @@ def load_sheet(root: Root) -> SealSheet:
     if not path.exists():
         mend = "is missing: make two readers at the desk (quietbell reader new), adopt them (quietbell site adopt)"
         raise BadSettings(path, "", f"{mend} and copy the bundle again")
-    return SealSheet(desks, _part(path, lambda raw: read_founding(raw, RouteSheet)))
+    routes = _part(path, lambda raw: read_founding(raw, RouteSheet))
+    return SealSheet(desks, routes if held is None else _newer(path, held))
+
+
+def _newer(path: Path, held: RouteSheet) -> RouteSheet:
+    """The bundle's readers and routes when two of the held readers have signed them and they are newer."""
+    try:
+        found = read_part(_bytes(path), RouteSheet, trusted=reader_keys(held), needed=READERS_NEEDED)
+    except Refused as refusal:
+        _log.error("bundle-readers-not-used", extra={"reason": refusal.reason})
+        return held
+    return found if found.version > held.version else held
 
 
 def load_profile(root: Root) -> Profile:

@@ -30,6 +30,7 @@ _log = logging.getLogger("quietbell.sealer")
 
 # One for the press and one for its first addition; more are made while the kiosk is idle.
 BLANKS_READY = 2
+_DESKS, _ROUTES = "desk_sheet", "route_sheet"
 
 
 class SheetPair(Struct, frozen=True):
@@ -74,6 +75,8 @@ class Sealer:
         self.route_missing = False
         self.sheet = sheet
         self._use(self._kept_or(sheet))
+        # Held from the first start on: a bundle that comes later cannot put other readers in these ones' place.
+        self._keep(self.sheet)
 
     def desk_ids(self) -> tuple[bytes, ...]:
         return tuple(entry.id for entry in self.sheet.desks.desks)
@@ -120,9 +123,13 @@ class Sealer:
         if _versions(sheet) == _versions(self.sheet):
             return None
         self._use(sheet)
-        self._ledger.set_note("desk_sheet", encode(sheet.desks))
-        self._ledger.set_note("route_sheet", encode(sheet.routes))
+        self._keep(sheet)
         return sheet
+
+    def _keep(self, sheet: SealSheet) -> None:
+        for name, content in ((_DESKS, encode(sheet.desks)), (_ROUTES, encode(sheet.routes))):
+            if self._ledger.note(name) != content:
+                self._ledger.set_note(name, content)
 
     def _use(self, sheet: SealSheet) -> None:
         # All keys are parsed before anything changes: a sheet with a bad key leaves the old one in use.
@@ -136,7 +143,7 @@ class Sealer:
     def _kept_or(self, bundled: SealSheet) -> SealSheet:
         """The newer of each part. What is kept was verified when it came, against the readers of that time: their
         signatures could not be checked again from the bundle, whose readers may all have left since."""
-        desks, routes = self._ledger.note("desk_sheet"), self._ledger.note("route_sheet")
+        desks, routes = self._ledger.note(_DESKS), self._ledger.note(_ROUTES)
         if desks is None or routes is None:
             return bundled
         try:
@@ -164,6 +171,17 @@ class Sealer:
         if desks.site != self._me.site or routes.site != self._me.site:
             raise Refused("wrong-address")
         return SealSheet(desks, routes)
+
+
+def kept_routes(ledger: Ledger, site: bytes) -> RouteSheet | None:
+    """The readers and routes that this kiosk holds; None before its first start at this site."""
+    kept = ledger.note(_ROUTES)
+    try:
+        routes = None if kept is None else decode(kept, RouteSheet)
+    except Refused as refusal:
+        _log.error("kept-sheet-not-used", extra={"reason": refusal.reason})
+        return None
+    return routes if routes is not None and routes.site == site else None
 
 
 def _versions(sheet: SealSheet) -> tuple[int, int]:

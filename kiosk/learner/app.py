@@ -30,6 +30,7 @@ from firmware.memory import forbid_dumps
 from firmware.messages import ClockQuality
 from firmware.profile import Profile
 from firmware.rehearsal_port import Asked, open_port
+from firmware.sealer import kept_routes
 from firmware.settings import DeviceKind, DeviceSettings, Root, find_root, load_device
 from firmware.topics import Topics, id_text
 from firmware.watchdog import Watchdog
@@ -135,7 +136,7 @@ class KioskApp:
         identity = device.load_kiosk(root, self._settings)
         courier = Courier(
             identity,
-            sheet=device.load_sheet(root),
+            sheet=device.load_sheet(root, held=kept_routes(self._ledger, identity.site)),
             ledger=self._ledger,
             random=random.SystemRandom(),
             random_bytes=secrets.token_bytes,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from firmware import bundle, device
 from firmware.errors import BadSettings
-from firmware.identity import SigningKey
+from firmware.identity import RouteSheet, SheetReader, SigningKey, read_founding, sign_part
 from firmware.settings import DeviceKind, Root, load_device
 from tests.support.site import MadeSite, copy_site, make_site
 
@@ -112,3 +113,22 @@ def test_a_desk_is_not_started_on_a_kiosks_bundle(made: MadeSite) -> None:
     root = made.kiosks[0]
     with pytest.raises(BadSettings, match="use a desk bundle"):
         device.expect_kind(load_device(root), DeviceKind.DESK, root)
+
+
+@pytest.mark.requirement("T7")
+def test_no_bundle_puts_other_readers_in_the_place_of_those_held(made: MadeSite) -> None:
+    """Whoever makes bundles can found readers of their own and give them any version: a kiosk that holds readers goes
+    on with those. What two of the held readers have signed, and is newer, it takes."""
+    root = made.kiosks[0]
+    path = root.public / bundle.ROUTE_SHEET
+    thieves = [SigningKey.generate(), SigningKey.generate()]
+    true = read_founding(path.read_bytes(), RouteSheet)
+    theirs = tuple(SheetReader(bytes([number]) * 16, key.public, ()) for number, key in enumerate(thieves))
+    for version in (true.version, 99):
+        path.write_bytes(sign_part(msgspec.structs.replace(true, version=version, readers=theirs), thieves))
+        assert device.load_sheet(root, held=true).routes == true
+    for version in (1, 2, 3):
+        newer = msgspec.structs.replace(true, version=version, readers=theirs)
+        path.write_bytes(sign_part(newer, thieves))
+        held = msgspec.structs.replace(newer, version=2)
+        assert device.load_sheet(root, held=held).routes.version == max(2, version)

@@ -23,7 +23,7 @@ from firmware.identity import (
 )
 from firmware.ledger import Ledger
 from firmware.messages import Alert, ClockQuality, Kind, Life, Story, Urgency
-from firmware.sealer import BLANKS_READY, KioskIdentity, Sealer, sheet_payload
+from firmware.sealer import BLANKS_READY, KioskIdentity, Sealer, kept_routes, sheet_payload
 
 SITE = b"s" * 16
 ISSUER, HEAD, LEAD, DEPUTY, NEWCOMER = (SigningKey.generate() for _ in range(5))
@@ -163,3 +163,13 @@ def test_a_kept_sheet_that_cannot_be_read_falls_back_to_the_bundle(ledger: Ledge
     ledger.set_note("desk_sheet", b"old form")
     ledger.set_note("route_sheet", msgspec.msgpack.encode([1]))
     assert opened(ledger).sheet == SealSheet(desks(), routes())
+
+
+def test_the_first_sheet_is_held_over_a_restart(ledger: Ledger) -> None:
+    """From the first start on a kiosk holds its readers, and whatever bundle comes next is measured by them."""
+    assert kept_routes(ledger, SITE) is None
+    opened(ledger, SealSheet(desks(2), routes(2)))
+    ledger.commit()
+    assert kept_routes(ledger, SITE) == routes(2)
+    assert kept_routes(ledger, b"x" * 16) is None
+    assert opened(ledger, SealSheet(desks(1), routes(1))).sheet == SealSheet(desks(2), routes(2))
