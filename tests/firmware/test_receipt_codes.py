@@ -79,6 +79,19 @@ def test_a_code_outlives_the_body_of_its_report(ledger: Ledger) -> None:
     assert again.due(10**9, most=9) == []
 
 
+def test_a_code_outlives_what_is_only_remembered(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many reports have come and gone since: those without a code are forgotten, this one is not."""
+    monkeypatch.setattr("firmware.outbox.REMEMBERED_REPORTS", 1)
+    outbox = coded(ledger, (DESK, Stage.STORED), (OTHER, Stage.STORED))
+    for number, report in enumerate((b"1" * 16, b"2" * 16), 10):
+        outbox.save(report, b"sealed", hurry=True, reserved=True, now=at(1000))
+        (entry,) = ledger.find(report, "report")
+        for desk in (DESK, OTHER):
+            outbox.believe(desk, Receipt(Stage.STORED, report, entry.digest, number, 1), at(2000))
+    outbox.let_go(at(3000))
+    assert set(outbox.reports()) == {REPORT, b"2" * 16}
+
+
 def test_what_was_let_go_keeps_its_proofs_when_the_desks_are_replaced(ledger: Ledger) -> None:
     """It can not be sent again, so the screen never falls back to "still trying", restarts included."""
     outbox = coded(ledger, (DESK, Stage.STORED), (OTHER, Stage.STORED))

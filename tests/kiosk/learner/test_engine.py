@@ -106,6 +106,8 @@ def test_a_report_that_found_no_place_does_not_take_another_with_it(
     assert kiosk.talk.call is not None
     assert kiosk.talk.call.failed
     assert list(kiosk.courier.outbox.reports()) == [report_of(kiosk)]
+    kiosk.turn()
+    assert "disk-full" in kiosk.courier._faults
 
 
 def test_a_turn_that_was_called_lost_is_not_kept_by_the_next(
@@ -151,16 +153,16 @@ def test_what_was_answered_in_a_lost_turn_is_acknowledged_all_the_same(
     assert Stage.STORED in progress.stages
 
 
-def test_a_link_that_comes_up_in_a_bad_turn_is_up(kiosk: KioskTurns) -> None:
+def test_a_link_that_comes_up_in_a_bad_turn_is_up(kiosk: KioskTurns, monkeypatch: pytest.MonkeyPatch) -> None:
     """The event before it could not be written: the connection is known all the same, and the report goes later."""
     kiosk.connect()
     kiosk.touch(*DANGER)
     kiosk.turn(Disconnected("cut"))
     waiting = kiosk.received(kiosk.answers[-1])
     kiosk.answers.clear()
-    fill_the_disk(kiosk)
-    kiosk.turn(waiting, Connected())
-    make_room(kiosk)
+    with monkeypatch.context() as broken:
+        broken.setattr(kiosk.site.kiosk.ledger, "append", lambda kind, **what: refuse())
+        kiosk.turn(waiting, Connected())
     assert kiosk.engine.connected
     for _ in range(10):
         kiosk.wait(3_000)
@@ -173,9 +175,11 @@ def test_a_disk_that_cannot_even_be_read_is_tried_again(kiosk: KioskTurns, monke
     kiosk.touch(*DANGER)
     first = report_of(kiosk)
     with monkeypatch.context() as broken:
-        broken.setattr(kiosk.site.kiosk.ledger, "commit", refuse)
         broken.setattr(kiosk.site.kiosk.ledger, "with_body", lambda kind: refuse())
-        kiosk.touch(talk.SilentCall(), talk.HideNow(), *DANGER)
+        with monkeypatch.context() as worse:
+            worse.setattr(kiosk.site.kiosk.ledger, "commit", refuse)
+            kiosk.touch(talk.SilentCall())
+        kiosk.touch(talk.HideNow(), *DANGER)
         assert kiosk.page.truth == "Could not save. Not sent. Go to reception."
     kiosk.touch("try-again")
     assert set(kiosk.courier.outbox.reports()) == {first, report_of(kiosk)}
