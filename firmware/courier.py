@@ -373,6 +373,9 @@ class Courier:
         if self._heartbeat is not None and self._heartbeat.id == down.answers:
             self._heartbeat = None
         self.outbox.desk_seen(desk, now.monotonic_ms)
+        if down.last_number < self.outbox.held(desk):
+            # Its record was put back to an older one and counts anew: what we hold of it says nothing any more.
+            self.outbox.hold_nothing(desk)
         newer = (
             down.desk_sheet_version > self.sheet.desks.version or down.route_sheet_version > self.sheet.routes.version
         )

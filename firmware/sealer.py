@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware import envelope
-from firmware.errors import Refused
+from firmware.errors import Refused, StoreFault
 from firmware.identity import (
     READERS_NEEDED,
     DeskSheet,
@@ -116,14 +116,20 @@ class Sealer:
     def adopt(self, untrusted: bytes) -> SealSheet | None:
         """Take up a sheet from the wire (durable after the ledger's commit); None when it is the one we have.
 
-        Raises Refused: "malformed", "not-signed", "old-version", "wrong-address", …
+        Raises Refused: "malformed", "not-signed", "old-version", "wrong-address", …; StoreFault: it was not taken up.
         """
         pair = decode(untrusted, SheetPair)
         sheet = self._check(pair)
         if _versions(sheet) == _versions(self.sheet):
             return None
+        held = self.sheet
         self._use(sheet)
-        self._keep(sheet)
+        try:
+            self._keep(sheet)
+        except StoreFault:
+            # Else the same sheet would be no news when it comes again, and its desks never believed.
+            self._use(held)
+            raise
         return sheet
 
     def _keep(self, sheet: SealSheet) -> None:

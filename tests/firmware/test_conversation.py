@@ -343,3 +343,24 @@ def test_a_desk_restores_each_open_report_once(site: Site) -> None:
     site.kiosk.restart()
     site.run(30_000)
     assert dict(site.desk.shown) == {second: 1}
+
+
+def test_a_desk_put_back_to_an_older_record_still_gets_its_answers_through(site: Site) -> None:
+    """Its receipts count anew from a lower number than the kiosk holds; one that is lost is said again all the same."""
+    desk, kiosk = site.desk, site.kiosk
+    first = kiosk.press()
+    site.run(3000)
+    desk.stop()
+    yesterday = desk.path.read_bytes()
+    desk.start()
+    for _ in range(6):
+        kiosk.press()
+    site.run(3000)
+    assert kiosk.courier.outbox.held(desk.id) == 7
+    desk.stop()
+    desk.path.write_bytes(yesterday)
+    desk.start()
+    desk.mark_by(site.people.head, HEAD_ID, first, Stage.ACKNOWLEDGED)
+    site.wire = [message for message in site.wire if message.kind != "down"]
+    site.run(90_000, step_ms=1000)
+    assert Stage.ACKNOWLEDGED in kiosk.stages(first)

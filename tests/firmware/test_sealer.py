@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from firmware import envelope
-from firmware.errors import Refused
+from firmware.errors import Refused, StoreFull
 from firmware.identity import (
     DeskSheet,
     KemKey,
@@ -173,3 +173,18 @@ def test_the_first_sheet_is_held_over_a_restart(ledger: Ledger) -> None:
     assert kept_routes(ledger, SITE) == routes(2)
     assert kept_routes(ledger, b"x" * 16) is None
     assert opened(ledger, SealSheet(desks(1), routes(1))).sheet == SealSheet(desks(2), routes(2))
+
+
+def test_a_sheet_that_the_disk_did_not_take_is_news_again(tmp_path: Path) -> None:
+    """A full disk leaves the old sheet in force, and the same sheet is taken up when there is room."""
+    with Ledger(tmp_path / "full.db", random_bytes=os.urandom) as ledger:
+        sealer = opened(ledger)
+        ledger.commit()
+        ledger._lost = StoreFull("full")
+        newer = payload(desks(2), routes(2), readers=(HEAD, LEAD))
+        with pytest.raises(StoreFull):
+            sealer.adopt(newer)
+        assert sealer.sheet == SealSheet(desks(1), routes(1))
+        with pytest.raises(StoreFull):
+            ledger.commit()
+        assert sealer.adopt(newer) == SealSheet(desks(2), routes(2))
