@@ -266,13 +266,13 @@ class Reception:
         peer = self._peers.get(device)
         if peer is None:
             raise Refused("unknown-device")
+        up = envelope.parse_up(untrusted)
+        if up.header.site != self._me.site or up.header.device != device:
+            raise Refused("wrong-address")
         # An older epoch is no reason to refuse: a kiosk that was provisioned anew may still hold reports from before.
         up.check_signature(peer.entry.signing)
         return peer, up
 
-        up = envelope.parse_up(untrusted)
-        if up.header.site != self._me.site or up.header.device != device:
-            raise Refused("wrong-address")
     def _refuse(self, device: bytes, refusal: Refused, now: Moment) -> None:
         _log.warning("refused", extra={"device": device.hex(), "reason": refusal.reason})
         if refusal.reason == "unknown-device":
