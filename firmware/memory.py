@@ -12,6 +12,9 @@ import resource
 
 _MADV_DONTDUMP = 16
 _PR_SET_DUMPABLE = 4
+# mallopt(3): M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, which glibc otherwise raises with every large block that is freed.
+_GIVE_BACK = (-1, -3)
+_LARGE_BYTES = 64 * 1024
 
 
 class LockedBytes:
@@ -55,6 +58,12 @@ def forbid_dumps() -> tuple[str, ...]:
     except (OSError, ValueError) as problem:
         failed.append(f"could not forbid core dumps: {problem}")
     return tuple(failed)
+
+
+def give_back_freed() -> bool:
+    """Let freed pictures go back to the system at once, instead of growing the heap for good; False: not this libc."""
+    mallopt = getattr(_libc(), "mallopt", None)
+    return mallopt is not None and all(mallopt(what, _LARGE_BYTES) == 1 for what in _GIVE_BACK)
 
 
 def _libc() -> ctypes.CDLL:

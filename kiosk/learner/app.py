@@ -26,7 +26,7 @@ from firmware.errors import StoreFault, TechnicianError
 from firmware.ledger import Ledger
 from firmware.link import Link
 from firmware.loop import Loop
-from firmware.memory import forbid_dumps
+from firmware.memory import forbid_dumps, give_back_freed
 from firmware.messages import ClockQuality
 from firmware.profile import Profile
 from firmware.rehearsal_port import Asked, open_port
@@ -77,6 +77,7 @@ class KioskApp:
 
     def __init__(self, root: Root) -> None:
         forbid_dumps()
+        give_back_freed()
         self._settings = load_device(root)
         device.expect_kind(self._settings, DeviceKind.KIOSK, root)
         self._profile = device.load_profile(root)

@@ -30,7 +30,7 @@ from firmware.inbox import Inbox
 from firmware.ledger import Ledger
 from firmware.link import Link
 from firmware.loop import Loop
-from firmware.memory import forbid_dumps
+from firmware.memory import forbid_dumps, give_back_freed
 from firmware.messages import ClockQuality, Duty
 from firmware.presence import HeartbeatSchedule, Supervisor
 from firmware.readers import Keyring
@@ -89,6 +89,7 @@ class DeskApp:
 
     def __init__(self, root: Root) -> None:
         forbid_dumps()
+        give_back_freed()
         self._root = root
         self._settings = load_device(root)
         device.expect_kind(self._settings, DeviceKind.DESK, root)

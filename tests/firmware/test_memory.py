@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import os
 import resource
 from pathlib import Path
 
-from firmware.memory import LockedBytes, forbid_dumps
+from firmware.memory import LockedBytes, forbid_dumps, give_back_freed
 
 
 def locked_kib() -> int:
@@ -40,3 +41,17 @@ def test_no_core_dumps_and_no_debuggers() -> None:
     failed, cores, _ = receiver.recv()
     process.join()
     assert (failed, cores) == ((), (0, 0))
+
+
+def test_what_is_freed_goes_back_to_the_system() -> None:
+    """Ten megabytes of pictures that have come and gone do not stay in the process."""
+    assert give_back_freed()
+    blocks = [bytearray(os.urandom(1024) * 256) for _ in range(40)]
+    high = _resident_kib()
+    blocks.clear()
+    assert high - _resident_kib() > 9 * 1024
+
+
+def _resident_kib() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
