@@ -246,7 +246,7 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
             Screen(
                 ScreenId.CODE,
                 "How will I know?",
-                "Keep five words to see here, on this screen, what became of it. Or tell us when to meet you.",
+                "Keep five words to see here what became of it. Or tell us when to meet you.",
                 (
                     Option("give-code", "Give me five words", "code", ScreenId.CODE),
                     Option("come-here", "Meet me: here, now", "place", ScreenId.TRUTHS),
