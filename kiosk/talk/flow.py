@@ -12,8 +12,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from firmware.messages import NAME_CHARACTERS, NO_ID, TEXT_CHARACTERS, Kind
-from kiosk.talk import questions
-from kiosk.talk.offers import FIELDS, awaiting_words, codes_rest, offered, pages_of_categories
+from kiosk.talk import asking, questions
+from kiosk.talk.offers import FIELDS, awaiting_words, offered, pages_of_categories
 from kiosk.talk.policy import Policy
 from kiosk.talk.questions import SCREENS, Option, ScreenId
 from kiosk.talk.sending import send_addition, send_report, send_silent_call, send_take_back_of_call
@@ -33,7 +33,6 @@ from kiosk.talk.state import (
     KeyDeleted,
     KeyTyped,
     LanguageChosen,
-    LookUp,
     Opened,
     ProgressChanged,
     Saved,
@@ -54,9 +53,6 @@ CODE_CHARACTERS = 60
 FIELD_CHARACTERS: Mapping[Field, int] = MappingProxyType(
     {Field.TEXT: TEXT_CHARACTERS, Field.NAME: NAME_CHARACTERS, Field.CODE: CODE_CHARACTERS}
 )
-# Five words of 1,024 cannot be guessed by hand; the pause keeps a patient machine from trying.
-WRONG_CODES_MAX = 5
-CODES_REST_MS = 60_000
 
 _Step = tuple[TalkState, tuple[Effect, ...]]
 
@@ -75,9 +71,9 @@ def step(state: TalkState, event: Event, now_ms: int, policy: Policy) -> _Step:
         case ProgressChanged():
             return _progress(state, event), ()
         case CodeFound():
-            return _code_found(state, event)
+            return asking.found(state, event)
         case CodeUnknown():
-            return _code_unknown(state, now_ms), ()
+            return asking.unknown(state, now_ms), ()
         case Opened() if not state.open:
             return _open(state, event, now_ms), ()
         case Opened():
@@ -221,7 +217,7 @@ def _target(state: TalkState, target: ScreenId, policy: Policy) -> ScreenId:
 
 def _back(state: TalkState) -> _Step:
     if state.screen is ScreenId.FOUND and state.found is None:
-        return _mend_words(state), ()
+        return asking.mend(state), ()
     forget: tuple[Effect, ...] = (Forget(),) if state.typed_characters else ()
     if state.history:
         back = replace(state, screen=state.history[-1], history=state.history[:-1], category_page=0)
@@ -310,19 +306,6 @@ def _choose_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
     return send_addition(sent, Answers(), policy, code_digest=state.report.code_digest)
 
 
-def _choose_have_code(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    """It answers nothing about danger; it only leads on."""
-    return _left(replace(state, screen=ScreenId.LOOK_UP, history=(*state.history, state.screen))), ()
-
-
-def _choose_look_up(state: TalkState, now_ms: int, policy: Policy) -> _Step:
-    return (_not_found(state), ()) if codes_rest(state, now_ms) else (state, (LookUp(),))
-
-
-def _mend_words(state: TalkState) -> TalkState:
-    return replace(state, screen=ScreenId.LOOK_UP, history=state.history[:-1])
-
-
 def _choose_meet(state: TalkState, now_ms: int, policy: Policy, *, answer: str) -> _Step:
     met = replace(state, answers=replace(state.answers, meet=answer), screen=ScreenId.TRUTHS, history=())
     return send_addition(met, _one("meet", answer), policy)
@@ -346,9 +329,9 @@ _SPECIAL: Mapping[str, Callable[[TalkState, int, Policy], _Step]] = MappingProxy
         "take-back": _choose_take_back,
         "take-back-call": _choose_take_back_call,
         "give-code": _choose_code,
-        "have-code": _choose_have_code,
-        "look-up": _choose_look_up,
-        "mend-words": lambda state, now_ms, policy: (_mend_words(state), ()),
+        "have-code": lambda state, now_ms, policy: (asking.begin(state), ()),
+        "look-up": lambda state, now_ms, policy: asking.look_up(state, now_ms),
+        "mend-words": lambda state, now_ms, policy: (asking.mend(state), ()),
         "kept-code": lambda state, now_ms, policy: (replace(state, code=CodeState.KEPT), ()),
         "show-code": lambda state, now_ms, policy: (replace(state, code=CodeState.SHOWN), ()),
         "no-reply": _choose_no_reply,
@@ -420,25 +403,3 @@ def _progress(state: TalkState, event: ProgressChanged) -> TalkState:
     if state.found is not None and state.found.report == report:
         state = replace(state, found=event.progress)
     return state
-
-
-def _code_found(state: TalkState, event: CodeFound) -> _Step:
-    if state.screen is not ScreenId.LOOK_UP:
-        return state, ()
-    shown = replace(_left(state), screen=ScreenId.FOUND, found=event.progress)
-    return replace(shown, wrong_codes=0, codes_rest_until_ms=None), (Forget(),)
-
-
-def _code_unknown(state: TalkState, now_ms: int) -> TalkState:
-    """After too many of them there is a pause."""
-    if state.screen is not ScreenId.LOOK_UP:
-        return state
-    wrong = state.wrong_codes + 1
-    if wrong < WRONG_CODES_MAX:
-        return replace(_not_found(state), wrong_codes=wrong)
-    return replace(_not_found(state), wrong_codes=0, codes_rest_until_ms=now_ms + CODES_REST_MS)
-
-
-def _not_found(state: TalkState) -> TalkState:
-    """The typed words stay, so that a slip can be mended."""
-    return replace(state, screen=ScreenId.FOUND, found=None, history=(*state.history, ScreenId.LOOK_UP))

@@ -16,8 +16,8 @@ from firmware.messages import Kind, Stage
 from firmware.receipt_codes import CODE_DAYS
 from kiosk.learner.engine import Acknowledge, KioskEffect, LearnTime, Publish, TalkTouched
 from kiosk.talk import state as talk
+from kiosk.talk.asking import CODES_REST_MS, WRONG_CODES_MAX
 from kiosk.talk.codes import code_words
-from kiosk.talk.flow import CODES_REST_MS, WRONG_CODES_MAX
 from kiosk.talk.pages import CODE_UNKNOWN
 from kiosk.talk.questions import CODE_KEPT_BODY, ScreenId
 from tests.support.conversation import LEAD_ID

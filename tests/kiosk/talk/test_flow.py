@@ -12,14 +12,8 @@ from firmware.messages import Draft, Kind, Stage, Urgency, decode, encode
 from firmware.profile import Profile
 from firmware.profile_parts import Place
 from kiosk.talk import questions
-from kiosk.talk.flow import (
-    CODES_REST_MS,
-    FIELD_CHARACTERS,
-    STILL_THERE_MS,
-    WRONG_CODES_MAX,
-    next_due_ms,
-    step,
-)
+from kiosk.talk.asking import CODES_REST_MS, WRONG_CODES_MAX
+from kiosk.talk.flow import FIELD_CHARACTERS, STILL_THERE_MS, next_due_ms, step
 from kiosk.talk.offers import CALL_SHOWN_MS, offered
 from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.questions import ScreenId
