@@ -203,9 +203,13 @@ class Reception:
             receipt = self.inbox.add_receipt(entry.device, unsaid, at_ms=now.wall_ms)
             event = self._event(entry.device, receipt)
             self._notes.tell(event)
-            # First in its envelope, however much the kiosk has still to be told again.
-            outcomes += [StageHeard(event), *self._say(entry.device, NO_ID, [receipt], now)]
-        if outcomes:
+            outcomes.append(StageHeard(event))
+            if stage is not Stage.DISPLAYED:
+                # First in its envelope, however much the kiosk has still to be told again.
+                outcomes += self._say(entry.device, NO_ID, [receipt], now)
+        # *Displayed* follows every report within a frame and no heartbeat: said at once, whoever counts messages would
+        # know the report by it. It says no more to a learner than *stored*, and goes with the next answer and note.
+        if outcomes and stage is not Stage.DISPLAYED:
             outcomes.append(ToDesks(self._notes.make(now)))
         return outcomes
 

@@ -67,7 +67,7 @@ class Journey:
         self._kiosk.wait_for(lambda state: bool(_told(state, "report").get("saved")), "saved")
         self._step("saved")
         self._until_stage("report", "stored", UNHURRIED_SECONDS)
-        self._until_stage("report", "displayed")
+        self._until_stage("report", "displayed", UNHURRIED_SECONDS)
         self._desk.tap()
         self._until_stage("report", "noticed")
 
@@ -93,7 +93,7 @@ class Journey:
         self._kiosk.wait_for(lambda state: bool(_told(state, "call").get("saved")), "the silent call saved")
         self._step("silent-call-saved")
         self._until_stage("call", "stored", name="silent-call-stored")
-        self._until_stage("call", "displayed", name="silent-call-displayed")
+        self._until_stage("call", "displayed", UNHURRIED_SECONDS, name="silent-call-displayed")
         self._desk.tap()
         self._until_stage("call", "noticed", name="silent-call-noticed")
         self._desk.touch("going")

@@ -119,7 +119,7 @@ def test_a_danger_rings_within_a_frame(office: Office) -> None:
 
 
 def test_a_turn_that_was_not_kept_is_told_as_trouble_and_answers_nobody(office: Office) -> None:
-    """When the disk takes nothing, no receipt leaves and the desk's own screen says that it cannot save, until it can."""
+    """When the disk takes nothing, no receipt leaves and the desk's own screen says that it cannot save till it can."""
     _, message = office.press()
     office.engine.step([message], office.now())
     office.site.desk.ledger.rollback()
@@ -164,7 +164,23 @@ def test_only_what_stands_on_the_screen_is_called_displayed(office: Office) -> N
     assert Stage.DISPLAYED not in office.site.kiosk.stages(report)
     scene = office.engine.desk.scene(office.now())
     office.hear(office.turn(Drawn(scene, frozenset({report}))))
+    office.site.run(30_000)
     assert Stage.DISPLAYED in office.site.kiosk.stages(report)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_nothing_leaves_after_a_report_that_does_not_leave_after_a_heartbeat(office: Office, private: bool) -> None:
+    """One answer for each: that a report is drawn, and rings, sends no message by which somebody could tell it."""
+    office.site.kiosk.connect()
+    beat = Received(office.topics.up(office.site.kiosk.id), office.site.wire[0].payload, 40)
+    report, message = office.press(private=private)
+    office.turn()
+    sent = []
+    for event, visible in ((beat, frozenset[bytes]()), (message, frozenset({report}))):
+        effects = [*office.turn(event), *office.turn()]
+        effects += office.turn(Drawn(office.engine.desk.scene(office.now()), visible))
+        sent.append([effect.topic for effect in effects if isinstance(effect, Publish)])
+    assert sent == [[office.topics.down(office.site.kiosk.id)]] * 2
 
 
 @pytest.mark.requirement("S10")
