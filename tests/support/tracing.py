@@ -61,7 +61,9 @@ def _attach(pid: int, options: Sequence[str], into: Path | None) -> subprocess.P
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert tracer.stderr is not None
     line = tracer.stderr.readline()
-    assert b"attached" in line, f"strace could not attach: {line!r}"
+    if b"attached" not in line:
+        _detach(tracer)
+        raise AssertionError(f"strace could not attach: {line!r}")
     return tracer
 
 
