@@ -6,6 +6,7 @@ line and a new start by systemd; a fault that comes later ends on the screen as 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -142,6 +143,8 @@ class DeskApp:
             for trouble in self._pager.missing(paged_roles(self._profile)):
                 self._loop.post(trouble)
             self._link.start()
+            # What was loaded stays: looking through it for garbage again and again would stop the loop for 30 ms.
+            gc.freeze()
             self._loop.run()
         finally:
             self._link.stop()
