@@ -36,11 +36,12 @@ class Outcome(StrEnum):
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that a policy asks for, in our words."""
+    """One thing that a policy asks for, in our words; `missing` is what of it is not built yet."""
 
     id: Annotated[str, msgspec.Meta(pattern="^[LSTBDA][1-9][0-9]?$")]
     text: Annotated[str, msgspec.Meta(min_length=20)]
     sources: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    missing: str = ""
 
 
 class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,9 +64,10 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Standing(StrEnum):
-    """TESTED: at least one test passed and none failed."""
+    """TESTED: at least one test passed and none failed. PARTLY: the same, but something of the row is not built."""
 
     TESTED = "tested"
+    PARTLY = "partly"
     FAILING = "failing"
     OPEN = "open"
 
@@ -82,7 +84,9 @@ class Covered:
         outcomes = {record.outcome for record in self.tests.values()}
         if Outcome.FAILED in outcomes:
             return Standing.FAILING
-        return Standing.TESTED if Outcome.PASSED in outcomes else Standing.OPEN
+        if Outcome.PASSED not in outcomes:
+            return Standing.OPEN
+        return Standing.PARTLY if self.row.missing else Standing.TESTED
 
 
 def read_rows(repository: Path) -> tuple[Row, ...]:
@@ -162,6 +166,8 @@ def report(covered: Sequence[Covered], *, only_open: bool = False) -> str:
 def _lines(entry: Covered) -> list[str]:
     head = f"{entry.row.id:4}{entry.standing.upper():9}{entry.row.text} ({' '.join(entry.row.sources)})"
     lines = [fill(head, LINE_CHARACTERS, subsequent_indent=" " * 13)]
+    if entry.row.missing:
+        lines.append(fill(f"missing: {entry.row.missing}", LINE_CHARACTERS, initial_indent=" " * 13))
     for name, record in entry.tests.items():
         fact = f"{record.outcome} {record.at[:10]}: {record.fact or 'states no fact'}"
         lines.append(fill(fact, LINE_CHARACTERS, initial_indent=" " * 13, subsequent_indent=" " * 15))
@@ -185,7 +191,7 @@ def policy() -> None:
 
 @policy.command(help="Print every requirement with the tests that carry it and how they last ended.")
 @click.option("--repository", type=click.Path(path_type=Path), help="A clone of Quietbell.")
-@click.option("--open", "only_open", is_flag=True, help="Only what has no passing test, or a failing one.")
+@click.option("--open", "only_open", is_flag=True, help="Only what is open, partly built or failing.")
 def coverage(repository: Path | None, only_open: bool) -> None:
     """Read both files of the clone and print the page."""
     place = find_repository(repository)

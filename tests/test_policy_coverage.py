@@ -129,8 +129,18 @@ def test_page_prints_every_row_with_the_facts_of_its_tests() -> None:
     assert "passed 2026-01-01: The bell rings." in page
     assert "tests/a.py::test_a" in page
     assert "D4  OPEN" in page
-    assert page.endswith("2 requirements: 1 tested, 0 failing, 1 open")
+    assert page.endswith("2 requirements: 1 tested, 0 partly, 0 failing, 1 open")
     assert "L1" not in report(cover(ROWS, {"a": record("L1")}), only_open=True)
+
+
+def test_a_row_with_something_not_built_is_partly_tested_however_many_tests_pass() -> None:
+    """Passing tests never hide what is still missing of a row; a failing one is worse than that."""
+    half = Row("L7", "Status and replies through a code.", ("P2",), missing="replies")
+    (covered,) = cover([half], {"a": record("L7"), "b": record("L7")})
+    assert covered.standing is Standing.PARTLY
+    assert "missing: replies" in report([covered], only_open=True)
+    (failing,) = cover([half], {"a": record("L7", outcome=Outcome.FAILED)})
+    assert failing.standing is Standing.FAILING
 
 
 def test_records_survive_a_round_trip_and_a_wrong_file_is_named(tmp_path: Path) -> None:
@@ -189,6 +199,6 @@ def test_command_finds_the_clone_or_says_where_to_run(clone: Path, monkeypatch: 
     """The command works from the checkout, on a named clone, and explains itself elsewhere."""
     assert find_repository(None) == HERE.parent
     page = CliRunner().invoke(policy, ["coverage", "--repository", str(clone), "--open"])
-    assert page.output.endswith("75 requirements: 0 tested, 0 failing, 75 open\n")
+    assert page.output.endswith("75 requirements: 0 tested, 0 partly, 0 failing, 75 open\n")
     with pytest.raises(BadInput, match="run this in a clone"):
         find_repository(clone / "tests")
