@@ -78,7 +78,6 @@ class KioskApp:
 
     def __init__(self, root: Root) -> None:
         forbid_dumps()
-        give_back_freed()
         self._settings = load_device(root)
         device.expect_kind(self._settings, DeviceKind.KIOSK, root)
         self._profile = device.load_profile(root)
@@ -113,6 +112,7 @@ class KioskApp:
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT or the closed window of a rehearsal."""
+        give_back_freed()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._loop.stop())
         try:

@@ -18,7 +18,7 @@ from kiosk.screen.pictures import Pictures, bytes_of, rounded, tinted_words
 from kiosk.screen.text import Bounded, Typesetter, height_of, overhang, pitch
 from kiosk.screen.theme import Colour, Pair, theme
 
-CACHED_LINE_BYTES = 5_000_000
+CACHED_LINE_BYTES = 2_000_000
 """About three pages of rendered words; a page is painted anew in 20 ms, so more would only cost memory."""
 RADIUS_MM = 2.6
 KEY_RADIUS_MM = 1.4

@@ -26,7 +26,7 @@ from firmware.clock_floor import FloorKeeper, kept_floor_ms
 from firmware.documents import open_documents
 from firmware.duty import DutyBook
 from firmware.duty_store import kept_word
-from firmware.errors import BadSettings, QuietbellError, TechnicianError, WrongPassphrase
+from firmware.errors import BadSettings, QuietbellError, Refused, TechnicianError, WrongPassphrase
 from firmware.inbox import Inbox
 from firmware.ledger import Ledger
 from firmware.link import Link
@@ -34,6 +34,8 @@ from firmware.loop import Loop
 from firmware.memory import forbid_dumps, give_back_freed
 from firmware.messages import ClockQuality, Duty
 from firmware.presence import HeartbeatSchedule, Supervisor
+from firmware.reader_parts import SignedParts
+from firmware.reader_pin import believe, believed
 from firmware.readers import Keyring
 from firmware.reception import Reception
 from firmware.rehearsal_port import Asked, open_port
@@ -75,6 +77,7 @@ _BUZZES = {
     ev.Pattern.RAISED_AGAIN: Buzz.AGAIN,
     ev.Pattern.TROUBLE: Buzz.TROUBLE,
 }
+_READERS_FILES = (bundle.READER_REGISTER, bundle.ROUTE_SHEET)
 _WATCHED_FILES = (bundle.DESK_SHEET, bundle.ROUTE_SHEET, bundle.DEVICE_REGISTER, bundle.READER_REGISTER)
 
 
@@ -90,7 +93,6 @@ class DeskApp:
 
     def __init__(self, root: Root) -> None:
         forbid_dumps()
-        give_back_freed()
         self._root = root
         self._settings = load_device(root)
         device.expect_kind(self._settings, DeviceKind.DESK, root)
@@ -106,6 +108,7 @@ class DeskApp:
             hours=self._profile.duty_at, time_words=self._profile.clock_words, word=kept_word(self._ledger)
         )
         self._floor = FloorKeeper(self._ledger, now)
+        self._begins_with: list[StaffEvent] = []
         self._engine = self._build_engine(now)
         self._ledger.commit()
         self._screen, self._window = _build_screen(self._settings, self._clock)
@@ -128,6 +131,7 @@ class DeskApp:
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT or the closed window of a rehearsal."""
+        give_back_freed()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._loop.stop())
         try:
@@ -142,6 +146,8 @@ class DeskApp:
             self._pager.start()
             for trouble in self._pager.missing(paged_roles(self._profile)):
                 self._loop.post(trouble)
+            for event in self._begins_with:
+                self._loop.post(event)
             self._link.start()
             # What was loaded stays: looking through it for garbage again and again would stop the loop for 30 ms.
             gc.freeze()
@@ -159,7 +165,12 @@ class DeskApp:
 
     def _build_engine(self, now: Moment) -> DeskEngine:
         identity = device.load_desk(self._root, self._settings)
-        loaded = _load_bundle(self._root)
+        try:
+            loaded = _load_bundle(self._root, self._ledger, identity.site)
+        except Unbelieved as problem:
+            # Better a desk with the readers that it knows than none; its screen says so.
+            loaded = _load_bundle(self._root, self._ledger, identity.site, held=problem.held)
+            self._begins_with.append(BundleRefused(str(problem)))
         inbox = Inbox(self._ledger, desk=identity.desk)
         kept = {entry.id: inbox.life(entry.id) for entry in loaded.register.devices}
         supervisor = Supervisor(
@@ -277,7 +288,10 @@ class DeskApp:
             return []
         self._stamps = stamps
         try:
-            return [_load_bundle(self._root)]
+            return [_load_bundle(self._root, self._ledger, self._settings.site)]
+        except Unbelieved as problem:
+            _log.error("readers-not-believed", extra={"reason": problem.reason})
+            return [BundleRefused(str(problem))]
         except BadSettings as problem:
             # The old documents stay in force; the next change is looked at again.
             _log.exception("bundle-not-taken")
@@ -338,20 +352,36 @@ def _line(report: bytes, reports: Sequence[bytes], stage: str, room: str) -> dic
     return {"id": report.hex(), "reports": [each.hex() for each in reports], "stage": stage, "room": room}
 
 
-def _load_bundle(root: Root) -> BundleChanged:
-    """The documents in force. Without readers there is no sheet yet, and kiosks have nothing to seal to."""
-    issuer = device.load_issuer(root)
+class Unbelieved(Refused):
+    """The readers in the bundle are not signed by two of those whom this desk knows (`held`)."""
+
+    def __init__(self, refusal: Refused, held: SignedParts) -> None:
+        self.held = held
+        super().__init__(refusal.reason, "its readers are not signed by two whom this desk knows")
+
+
+def _load_bundle(root: Root, ledger: Ledger, site: bytes, *, held: SignedParts | None = None) -> BundleChanged:
+    """The documents in force (commit afterwards); with `held`, those readers instead of the bundle's. Without readers
+    there is no sheet yet, and kiosks have nothing to seal to.
+
+    Raises BadSettings, or Unbelieved.
+    """
     register = device.load_device_register(root)
-    readers = device.load_reader_register(root)
-    if readers is None:
+    if device.load_reader_register(root) is None:
         mend = "is missing: make two readers first (quietbell reader new)"
         raise BadSettings(root.public / bundle.READER_REGISTER, "", mend)
     sheet = device.load_sheet(root)
-    payload = sheet_payload(
-        (root.public / bundle.DESK_SHEET).read_bytes(), (root.public / bundle.ROUTE_SHEET).read_bytes()
-    )
-    _log.info("bundle", extra={"issuer": issuer.hex()[:8]})
-    return BundleChanged(register, readers, (sheet.desks.version, sheet.routes.version), payload)
+    parts = held or SignedParts(*((root.public / name).read_bytes() for name in _READERS_FILES))
+    before = believed(ledger, site=site)
+    try:
+        readers = believe(ledger, parts, site=site)
+    except Refused as refusal:
+        if before is not None:
+            raise Unbelieved(refusal, before) from refusal
+        path, mend = root.public / bundle.READER_REGISTER, "copy it again from the desk where the readers were made"
+        raise BadSettings(path, "", f"does not fit {bundle.ROUTE_SHEET} ({refusal.reason}); {mend}") from refusal
+    payload = sheet_payload((root.public / bundle.DESK_SHEET).read_bytes(), parts.sheet)
+    return BundleChanged(register, readers.register, (sheet.desks.version, readers.sheet.version), payload)
 
 
 def _stamps(root: Root) -> tuple[tuple[int, int], ...]:
