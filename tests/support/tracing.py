@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 END_SECONDS = 30.0
+PART_SECONDS = 5.0
 # Whole pages of the database must be in the trace.
 STRING_BYTES = 70_000
 
@@ -68,9 +69,16 @@ def _attach(pid: int, options: Sequence[str], into: Path | None) -> subprocess.P
 
 
 def _detach(tracer: subprocess.Popen[bytes]) -> None:
-    """strace lets go of a living process on SIGTERM; of a dead one it has already."""
+    """strace lets go of a living process on SIGTERM; of a dead one it has already.
+
+    Sometimes it waits for ever for a thread that died while it was born; then it is killed, and lets go as well.
+    """
     tracer.terminate()
-    tracer.communicate(timeout=END_SECONDS)
+    try:
+        tracer.communicate(timeout=PART_SECONDS)
+    except subprocess.TimeoutExpired:
+        tracer.kill()
+        tracer.communicate(timeout=END_SECONDS)
 
 
 @dataclass(frozen=True)
