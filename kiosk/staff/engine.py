@@ -198,6 +198,7 @@ class DeskEngine:
             case Drawn():
                 return self._do(self.desk.drawn(event.scene, event.visible, now), now)
             case BundleChanged():
+                self.supervisor.mended(Cause.REPORTED_FAULT, self._me)
                 self._use_bundle(event, now)
                 return [self._sheet()] if self.connected else []
             case BundleRefused():
