@@ -165,12 +165,7 @@ class DeskApp:
 
     def _build_engine(self, now: Moment) -> DeskEngine:
         identity = device.load_desk(self._root, self._settings)
-        try:
-            loaded = _load_bundle(self._root, self._ledger, identity.site)
-        except Unbelieved as problem:
-            # Better a desk with the readers that it knows than none; its screen says so.
-            loaded = _load_bundle(self._root, self._ledger, identity.site, held=problem.held)
-            self._begins_with.append(BundleRefused(str(problem)))
+        loaded = self._first_bundle()
         inbox = Inbox(self._ledger, desk=identity.desk)
         kept = {entry.id: inbox.life(entry.id) for entry in loaded.register.devices}
         supervisor = Supervisor(
@@ -209,6 +204,14 @@ class DeskApp:
             bundle=loaded,
             now=now,
         )
+
+    def _first_bundle(self) -> BundleChanged:
+        """Better a desk with the readers that it knows than none; its screen says so."""
+        try:
+            return _load_bundle(self._root, self._ledger, self._settings.site)
+        except Unbelieved as problem:
+            self._begins_with.append(BundleRefused(str(problem)))
+            return _load_bundle(self._root, self._ledger, self._settings.site, held=problem.held)
 
     def _build_link(self, now: Moment) -> Link:
         topics = Topics(self._settings.site)
