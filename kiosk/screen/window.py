@@ -90,7 +90,19 @@ class Window:
         self._dimmed = 0.0
         self._stale = True
         self._panel: pygame.Surface | None = None
-        self.canvas = pygame.Surface(self._size, 0, 32)
+        self._own: pygame.Surface | None = None
+
+    @property
+    def canvas(self) -> pygame.Surface:
+        """What is painted on, upright and bright. It is the panel's own picture unless that is turned, stretched or
+        dimmed: a second one of 1280×720 would take 3.7 MB.
+
+        Raises WindowFault before `open`.
+        """
+        canvas = self._own or self._panel
+        if canvas is None:
+            raise WindowFault("the screen is not open")
+        return canvas
 
     def open(self) -> None:
         """Raises: WindowFault."""
@@ -105,6 +117,7 @@ class Window:
         if self._panel.get_size() != self._panel_size():
             # Fingers still hit what they see, because the picture is stretched; millimetres are then wrong.
             _log.warning("panel-size wanted=%s found=%s", self._panel_size(), self._panel.get_size())
+        self._own = pygame.Surface(self._size, 0, 32) if self._is_turned_or_stretched() else None
         pygame.display.set_caption(self._settings.title)
         pygame.mouse.set_visible(self._settings.rehearsal)
         self._choose_events()
@@ -118,15 +131,8 @@ class Window:
         """Show the canvas when something was painted, dimmed, or uncovered."""
         if self._panel is None or not (regions or self._stale):
             return
-        turned = self.canvas
-        if self._settings.rotation:
-            turned = pygame.transform.rotate(turned, -self._settings.rotation)
-        if turned.get_size() != self._panel.get_size():
-            turned = pygame.transform.smoothscale(turned, self._panel.get_size())
-        self._panel.blit(turned, (0, 0))
-        if self._dimmed:
-            keep = round(255 * (1 - self._dimmed))
-            self._panel.fill((keep, keep, keep), special_flags=pygame.BLEND_RGB_MULT)
+        if self._own is not None:
+            self._show(self._own, self._panel)
         pygame.display.flip()
         self._stale = False
 
@@ -134,6 +140,13 @@ class Window:
         """0 is bright, 1 is black. Takes effect at the next `present`."""
         self._stale |= amount != self._dimmed
         self._dimmed = amount
+        if self._panel is None or self._is_turned_or_stretched():
+            return
+        if amount and self._own is None:
+            self._own = self._panel.copy()
+        elif not amount and self._own is not None:
+            self._panel.blit(self._own, (0, 0))
+            self._own = None
 
     @property
     def dimmed(self) -> bool:
@@ -144,8 +157,22 @@ class Window:
         return png(self.canvas)
 
     def close(self) -> None:
-        self._panel = None
+        self._panel = self._own = None
         pygame.display.quit()
+
+    def _is_turned_or_stretched(self) -> bool:
+        return self._panel is not None and (self._settings.rotation != 0 or self._panel.get_size() != self._size)
+
+    def _show(self, canvas: pygame.Surface, panel: pygame.Surface) -> None:
+        """The canvas as the panel needs it."""
+        if self._settings.rotation:
+            canvas = pygame.transform.rotate(canvas, -self._settings.rotation)
+        if canvas.get_size() != panel.get_size():
+            canvas = pygame.transform.smoothscale(canvas, panel.get_size())
+        panel.blit(canvas, (0, 0))
+        if self._dimmed:
+            keep = round(255 * (1 - self._dimmed))
+            panel.fill((keep, keep, keep), special_flags=pygame.BLEND_RGB_MULT)
 
     def _panel_size(self) -> tuple[int, int]:
         width, height = self._size
