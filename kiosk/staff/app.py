@@ -63,6 +63,7 @@ from kiosk.staff.engine import (
 )
 from kiosk.staff.pager import Pager
 from kiosk.staff.pager_settings import ladders_of, load_targets, paged_roles
+from kiosk.staff.practice_calls import PracticeCalls
 from kiosk.staff.screen import StaffScreen
 
 _log = logging.getLogger("quietbell.desk")
@@ -201,6 +202,7 @@ class DeskApp:
             duty=self._duty,
             duty_now=self._duty_at,
             ledger=self._ledger,
+            practice=PracticeCalls(chance, now_ms=now.monotonic_ms),
             bundle=loaded,
             now=now,
         )

@@ -19,7 +19,7 @@ from firmware.errors import ProgrammerError, Refused, StoreFault
 from firmware.identity import DeviceRegister, ReaderRegister
 from firmware.ledger import Ledger
 from firmware.link import Connected, Disconnected, LinkEvent, LinkFault, Received
-from firmware.messages import NO_ID, Duty
+from firmware.messages import NO_ID, Duty, DutyState
 from firmware.presence import Supervisor, Watched
 from firmware.reception import Outcome, Reception, StageHeard, Stored, StoredUnreadable, ToDesks, ToKiosk
 from firmware.settings import DeviceKind
@@ -28,6 +28,7 @@ from firmware.trouble import Cause
 from kiosk.staff import events as ev
 from kiosk.staff.desk import Desk
 from kiosk.staff.pager import PagerNews, PagerTrouble
+from kiosk.staff.practice_calls import PracticeCalls
 from kiosk.staff.scenes import Scene
 
 _log = logging.getLogger("quietbell.desk")
@@ -104,13 +105,16 @@ class DeskEngine:
         duty: DutyBook,
         duty_now: Callable[[Moment], Duty],
         ledger: Ledger,
+        practice: PracticeCalls,
         bundle: BundleChanged,
         now: Moment,
     ) -> None:
-        """`duty_now` is what this desk signs at a moment. Shows again everything that this desk has not closed (commit afterwards)."""
+        """`duty_now` is what this desk signs at a moment. Shows again everything that this desk has not closed (commit
+        afterwards)."""
         self.desk, self.reception, self.supervisor = desk, reception, supervisor
         self._me, self._topics = desk_id, Topics(site)
         self._duty, self._duty_now, self._ledger = duty, duty_now, ledger
+        self._practice = practice
         self._button = Button()
         self._rooms: dict[bytes, tuple[str, str]] = {}
         self._said_duty: Duty | None = None
@@ -138,6 +142,8 @@ class DeskEngine:
         if not self._put_off(events, now):
             effects += self._look_around(now)
             effects += self._do(self.desk.tick(now), now)
+            duty = self._said_duty or Duty(DutyState.UNKNOWN)
+            effects += self._do(self._practice.step(duty, now.monotonic_ms), now)
         return effects
 
     def commit(self) -> None:
@@ -166,6 +172,7 @@ class DeskEngine:
             self._duty_ms,
             self._button.next_due_ms(),
             self.desk.next_due_ms(),
+            self._practice.next_due_ms(),
         ]
         return min(each for each in due if each is not None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from kiosk.staff.engine import (
     StaffEvent,
 )
 from kiosk.staff.pager import PagerTrouble, PagerWell
+from kiosk.staff.practice_calls import MEAN_ON_DUTY_MS, PracticeCalls
 from tests.support.conversation import Site, draft
 
 
@@ -55,6 +57,7 @@ class Office:
             duty=self.duty,
             duty_now=lambda now: self.duty.at(now.wall_ms),
             ledger=desk.ledger,
+            practice=PracticeCalls(random.Random(1), now_ms=self.now().monotonic_ms),
             bundle=BundleChanged(self.site.register(), None, (1, 1), self.site.sheet_payload()),
             now=self.now(),
         )
@@ -294,3 +297,14 @@ def test_desks_do_not_tell_each_others_trouble_on(office: Office, monkeypatch: p
     office.turn()
     assert any("ours" in sentence for sentence in told)
     assert not any("somebody's" in sentence for sentence in told)
+
+
+@pytest.mark.requirement("S10")
+def test_the_readers_of_private_reports_are_called_without_one(office: Office) -> None:
+    """An engine that holds no report at all still calls them, so that a call does not say that there is one."""
+    called: list[ev.Page] = []
+    for _ in range(4):
+        called += [effect for effect in office.turn() if isinstance(effect, ev.Page)]
+        office.site.ms += 5 * MEAN_ON_DUTY_MS
+    assert {page.role for page in called} == {"head", "independent"}
+    assert not office.engine.desk.alerts.climbers()
