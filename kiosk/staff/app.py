@@ -187,16 +187,10 @@ class DeskApp:
             random_bytes=secrets.token_bytes,
             now=now,
         )
-        mind = Desk(
-            desk=identity.desk,
-            envelopes=reception.inbox.envelope,
-            time_words=self._profile.clock_words,
-            ladders=ladders_of(self._profile),
-        )
         return DeskEngine(
             site=identity.site,
             desk_id=identity.desk,
-            desk=mind,
+            desk=self._build_desk(identity.desk, reception),
             reception=reception,
             supervisor=supervisor,
             duty=self._duty,
@@ -205,6 +199,14 @@ class DeskApp:
             practice=PracticeCalls(chance, now_ms=now.monotonic_ms),
             bundle=loaded,
             now=now,
+        )
+
+    def _build_desk(self, desk: bytes, reception: Reception) -> Desk:
+        return Desk(
+            desk=desk,
+            envelopes=reception.inbox.envelope,
+            time_words=self._profile.clock_words,
+            ladders=ladders_of(self._profile),
         )
 
     def _first_bundle(self) -> BundleChanged:
