@@ -24,7 +24,7 @@ test: lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
 faults: set-up-test
-	@QUIETBELL_FAULT_RUNS=$(RUNS) $(BIN)/python -m pytest -q -m faults tests/faults
+	@QUIETBELL_FAULT_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load -m faults tests/faults
 
 bench: set-up-test
 	@$(BIN)/quietbell bench path --json

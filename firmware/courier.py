@@ -181,6 +181,7 @@ class Courier:
         """What is due now: reports, repeats, a heartbeat. Also makes blanks ready for the next press."""
         if now.monotonic_ms - self._let_go_ms >= LET_GO_EVERY_MS:
             self._let_go_ms = now.monotonic_ms
+            self._keep_boot()
             self._let_go(now)
         self._refill(now)
         if not self._connected:
@@ -407,3 +408,9 @@ class Courier:
         boot = int.from_bytes(self._ledger.note("boot") or b"", "big") + 1
         self._ledger.set_note("boot", boot.to_bytes(8, "big"))
         return boot
+
+    def _keep_boot(self) -> None:
+        """A kiosk that started on a full disk could not keep its number: a later start would be taken for this one."""
+        kept = self.boot.to_bytes(8, "big")
+        if self._ledger.note("boot") != kept:
+            self._ledger.set_note("boot", kept)

@@ -20,6 +20,7 @@ from firmware.ledger import Ledger
 from firmware.messages import NO_ID, Draft, Kind, Story, Urgency
 from firmware.settings import load_device
 from tests.support.fault_site import Device, FaultSite
+from tests.support.until import look_again
 
 pytestmark = pytest.mark.faults
 
@@ -71,11 +72,11 @@ def test_a_queue_of_1500_drains_into_the_desk(tmp_path: Path) -> None:
         began = time.monotonic()
         while (stored := stored_now(site.desk)) < DEEP:
             assert time.monotonic() - began < DRAIN_SECONDS, f"only {stored} of {DEEP} drained"
-            time.sleep(LOOK_EVERY_SECONDS)
+            look_again(LOOK_EVERY_SECONDS)
         print(f"{DEEP} reports drained in {time.monotonic() - began:.1f} s")
         while (heard := len(receipts_now(site.kiosk))) < DEEP:
             assert time.monotonic() - began < DRAIN_SECONDS, f"the kiosk heard of only {heard}"
-            time.sleep(LOOK_EVERY_SECONDS)
+            look_again(LOOK_EVERY_SECONDS)
         print(f"{DEEP} receipts heard after {time.monotonic() - began:.1f} s")
         site.kiosk.kill()
         site.desk.kill()

@@ -14,6 +14,7 @@ import pytest
 
 from kiosk.rehearsal import Json
 from tests.support.fault_site import FaultSite
+from tests.support.until import look_again
 from tests.support.wire_tap import tapped
 
 pytestmark = pytest.mark.faults
@@ -53,7 +54,7 @@ def test_a_frozen_kiosk_and_a_dead_desk_are_trouble_within_a_minute(tmp_path: Pa
                 for words, since in silent.items():
                     if not since and has(state, words):
                         silent[words] = time.monotonic() - frozen_at
-                time.sleep(LOOK_SECONDS / 2)
+                look_again(LOOK_SECONDS / 2)
             print({words: f"{seconds:.1f} s" for words, seconds in silent.items()})
         site.kiosk.thaw()
         site.desks[1].start()

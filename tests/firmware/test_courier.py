@@ -419,3 +419,15 @@ def test_faults_are_told_in_heartbeats_only(site: Site) -> None:
     alerts = [envelope.open_alert(envelope.parse_up(payload), desk.desk_key) for payload in upstream(site)]
     assert [len(alert.faults) for alert in alerts] == [0, 8, 8, 8]
     assert kiosk.envelope(report) in upstream(site)
+
+
+def test_a_start_on_a_full_disk_keeps_its_number_when_there_is_room(site: Site) -> None:
+    """A later start is never taken for this one: the number goes to the disk as soon as the disk takes it."""
+    kiosk = site.kiosk
+    kiosk.ledger.set_note("boot", (kiosk.courier.boot - 1).to_bytes(8, "big"))
+    kiosk.ledger.commit()
+    site.ms += 6_000
+    kiosk.tick()
+    boot = kiosk.courier.boot
+    kiosk.restart()
+    assert kiosk.courier.boot == boot + 1

@@ -30,6 +30,7 @@ from firmware.settings import DeviceKind, Pins, Root
 from kiosk.rehearsal import Json, NotReached, Unit
 from tests.support.broker import find_mosquitto
 from tests.support.site import NOW, MadeSite, device_of, make_site
+from tests.support.until import look_again
 
 # Bounds, not expectations: two cores may be shared with much else.
 UP_SECONDS = 60.0
@@ -84,7 +85,7 @@ class Device:
             if not self.alive:
                 raise Ended(f"the {self.kind} ended while it started: {self.log()}")
             assert time.monotonic() < until, f"the {self.kind} did not come up: {self.log()}"
-            time.sleep(LOOK_EVERY_SECONDS)
+            look_again(LOOK_EVERY_SECONDS)
 
     @property
     def pid(self) -> int:
@@ -181,7 +182,7 @@ class FaultSite:
         while not self._broker_listens():
             assert self.broker_alive, "mosquitto ended while it started"
             assert time.monotonic() < until, "mosquitto did not start"
-            time.sleep(LOOK_EVERY_SECONDS)
+            look_again(LOOK_EVERY_SECONDS)
 
     def kill_and_wipe_broker(self) -> None:
         """SIGKILL, and its data directory is gone."""
@@ -324,7 +325,7 @@ def wait_until_shown(desk: Device, reports: set[str], seconds: float = HOME_SECO
     while missing := reports - set(shown_ids(desk)):
         if time.monotonic() > until:
             raise NotReached(f"{len(missing)} of {len(reports)} reports did not reach the desk: {sorted(missing)}")
-        time.sleep(LOOK_EVERY_SECONDS)
+        look_again(LOOK_EVERY_SECONDS)
 
 
 def press_until_stored(kiosk: Device, desk: Device) -> Told:
