@@ -186,16 +186,20 @@ class Reception:
         stage: Stage,
         now: Moment,
         *,
+        digest: bytes = b"",
         generation: int = 0,
         reader: bytes = NO_ID,
         reader_signature: bytes = b"",
     ) -> list[Outcome]:
         """A person (or the screen: displayed) did something: receipt to the kiosk, news to the other desks.
 
-        Nothing when this desk does not hold the report or has said the same before.
+        `digest`: of this envelope only, when a second one came under the same id (empty: of every one). Nothing when
+        this desk does not hold the report or has said the same before.
         """
         outcomes: list[Outcome] = []
         for entry in self.inbox.entries_of(report):
+            if digest not in (b"", entry.digest):
+                continue
             said = [r for r in self.inbox.receipts_for(report) if r.digest == entry.digest]
             if any((r.stage, r.generation) == (stage, generation) for r in said):
                 continue

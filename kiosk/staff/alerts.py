@@ -1,12 +1,15 @@
 """Alerts: the lines that a locked desk may show, made from what arrived and where each case stands.
 
-Pure. One line for one report id, however often it arrives. Additions join their first report's line; a burst from one
-kiosk folds into one line with a count; nothing is ever blocked or dropped. Private reports have lines too, but only
-`private_lines` gives them, and only to readers who can open the story. Does not know categories: they are story.
+Pure. One line for one report, however often it arrives. What comes under an id that stands here already, but with other
+bytes, is another report: it has a line of its own, as a danger, under a key made for it. Additions join their first
+report's line; a burst from one kiosk folds into one line with a count; nothing is ever blocked or dropped. Private
+reports have lines too, but only `private_lines` gives them, and only to readers who can open the story. Does not know
+categories: they are story.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,7 +38,10 @@ LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One line of the desk's list. `report` is the one that the line is about; `reports` are all it stands for."""
+    """One line of the desk's list. `report` is the one that the line is about; `reports` are all it stands for.
+
+    `copied`: it came under the id of another report (a copied card, or somebody who wants to hide one of the two).
+    """
 
     report: bytes
     reports: tuple[bytes, ...]
@@ -51,6 +57,7 @@ class AlertLine:
     private: bool = False
     unreadable: bool = False
     taken_back: bool = False
+    copied: bool = False
     additions: int = 0
     folded: int = 1
 
@@ -61,6 +68,8 @@ class AlertLine:
             return "UNREADABLE: GO"
         if self.silent_call:
             return "ADULT ASKED FOR"
+        if self.copied:
+            return "GO AND CHECK"
         return {
             Urgency.NOW: "DANGER NOW",
             Urgency.TODAY: "TODAY",
@@ -75,9 +84,10 @@ class AlertLine:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One thing that arrived."""
+    """One thing that arrived. `report` is its key in this room, `sent_as` the id in its envelope."""
 
     report: bytes
+    sent_as: bytes
     digest: bytes
     device: bytes
     room: str
@@ -97,18 +107,28 @@ class AlertBook:
     def __init__(self, cases: CaseBook) -> None:
         self._cases = cases
         self._entries: dict[bytes, _Entry] = {}
-        self._copies: dict[bytes, set[bytes]] = {}
+        self._first: dict[bytes, bytes] = {}
         self._made: tuple[int, list[AlertLine], tuple[AlertLine, ...]] | None = None
 
-    def arrived(self, event: ReportArrived | Unreadable) -> bool:
-        """Take in an arrival. False: this id is known already and makes no second line."""
-        if event.report in self._entries:
-            return self._another_copy(event)
+    def arrived(self, event: ReportArrived | Unreadable) -> bytes | None:
+        """Take in an arrival; returns its key here. None: it is known already and makes no second line."""
+        key = self.key_of(event.report, event.digest)
+        if key in self._entries:
+            return None
         entry = _readable(event) if isinstance(event, ReportArrived) else _unreadable(event)
-        self._entries[event.report] = entry
-        self._cases.begin(event.report, event.received_ms)
+        if key != event.report:
+            # Nobody sends two reports under one id by accident; whichever is the true one, somebody has to look now.
+            entry = replace(entry, report=key, urgency=Urgency.NOW)
+        self._entries[key] = entry
+        self._cases.begin(key, event.received_ms)
         self._made = None
-        return True
+        return key
+
+    def key_of(self, report: bytes, digest: bytes) -> bytes:
+        """How this envelope is called in this room: by its id, unless the id belongs to other bytes already."""
+        if self._first.setdefault(report, digest) == digest:
+            return report
+        return hashlib.sha256(report + digest).digest()[: len(report)]
 
     def lines(self) -> tuple[AlertLine, ...]:
         """What any desk may show, most urgent first: unanswered before answered, then the oldest first."""
@@ -140,16 +160,16 @@ class AlertBook:
     def is_private(self, report: bytes) -> bool:
         return self._entries[report].private
 
+    def sent_as(self, report: bytes) -> bytes:
+        """The id in the envelope, which reception and kiosks know it by; KeyError when it is unknown."""
+        return self._entries[report].sent_as
+
     def digest(self, report: bytes) -> bytes:
         """The digest that a reader signs for; KeyError when the id is unknown."""
         return self._entries[report].digest
 
     def knows(self, report: bytes) -> bool:
         return report in self._entries
-
-    def forked(self, report: bytes) -> bool:
-        """The same id came with other bytes: a forked card. Both are in the ledger; the line says so once."""
-        return bool(self._copies.get(report))
 
     # --- private ---
 
@@ -159,11 +179,6 @@ class AlertBook:
             joined = self._joined()
             self._made = (self._cases.version, joined, _sorted(_fold([line for line in joined if not line.private])))
         return self._made[1], self._made[2]
-
-    def _another_copy(self, event: ReportArrived | Unreadable) -> bool:
-        if event.digest != self._entries[event.report].digest:
-            self._copies.setdefault(event.report, set()).add(event.digest)
-        return False
 
     def _joined(self) -> list[AlertLine]:
         """Open lines with their additions, unfolded."""
@@ -176,6 +191,7 @@ class AlertBook:
     def _root(self, entry: _Entry) -> bytes:
         """The report whose line this one joins: its own, unless it adds to an open one from the same kiosk.
 
+        A copied id never joins: whatever it says it is, its line stands alone.
         An addition to a closed case is a line of its own: it must be seen. So is one that points across kiosks (no
         kiosk may speak into another's case) and a private one about a public report.
         """
@@ -188,7 +204,7 @@ class AlertBook:
             entry = first
 
     def _joins(self, entry: _Entry, first: _Entry) -> bool:
-        adds = entry.kind in (Kind.ADDITION, Kind.TAKE_BACK)
+        adds = entry.kind in (Kind.ADDITION, Kind.TAKE_BACK) and entry.report == entry.sent_as
         same = entry.device == first.device and entry.private == first.private
         return adds and same and not self._cases.state(first.report).closed
 
@@ -211,6 +227,7 @@ class AlertBook:
             private=first.private,
             unreadable=first.kind is None,
             taken_back=any(entry.kind is Kind.TAKE_BACK for entry in members),
+            copied=first.report != first.sent_as,
             additions=sum(1 for entry in members if entry.kind is Kind.ADDITION and entry is not first),
         )
 
@@ -232,6 +249,7 @@ def _readable(event: ReportArrived) -> _Entry:
     alert = event.alert
     return _Entry(
         report=event.report,
+        sent_as=event.report,
         digest=event.digest,
         device=event.device,
         room=event.room,
@@ -249,6 +267,7 @@ def _readable(event: ReportArrived) -> _Entry:
 def _unreadable(event: Unreadable) -> _Entry:
     return _Entry(
         report=event.report,
+        sent_as=event.report,
         digest=event.digest,
         device=event.device,
         room=event.room or f"Room unknown, kiosk {event.device.hex()[:8]}",
@@ -276,10 +295,12 @@ def _sorted(lines: Iterable[AlertLine]) -> tuple[AlertLine, ...]:
 
 def _fold(lines: Sequence[AlertLine]) -> list[AlertLine]:
     """Fold bursts: lines from one kiosk, alike in urgency and in how far they are answered, close in time."""
-    alike: dict[tuple[bytes, Urgency, bool, bool, int], list[AlertLine]] = {}
+    alike: dict[tuple[bytes, Urgency, bool, bool, bool, int], list[AlertLine]] = {}
     for line in sorted(lines, key=lambda line: (line.received_ms, line.report)):
         band = min(max(RANK[line.state.stage], RANK[Stage.DISPLAYED]), RANK[Stage.ACKNOWLEDGED])
-        alike.setdefault((line.device, line.urgency, line.silent_call, line.unreadable, band), []).append(line)
+        alike.setdefault((line.device, line.urgency, line.silent_call, line.unreadable, line.copied, band), []).append(
+            line
+        )
     return [line for group in alike.values() for line in _fold_alike(group)]
 
 

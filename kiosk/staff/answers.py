@@ -60,7 +60,8 @@ class Answers:
             self._cases.say_going(report)
             if with_them and reader is not None:
                 self._cases.say_with_them(report)
-                effects.append(ev.KeepWithThem(report, reader.id))
+                kept = ev.KeepWithThem(self._alerts.sent_as(report), self._alerts.digest(report), reader.id)
+                effects.append(kept)
         return tuple(effects)
 
     def close(self, reports: Collection[bytes], now: Moment) -> Effects:
@@ -73,12 +74,13 @@ class Answers:
         return tuple(effects)
 
     def _mark(self, report: bytes, stage: Stage, now: Moment) -> Effects:
-        generation, digest = self._cases.state(report).generation, self._alerts.digest(report)
+        generation = self._cases.state(report).generation
+        sent_as, digest = self._alerts.sent_as(report), self._alerts.digest(report)
         reader, signature = NO_ID, b""
         if stage in (Stage.ACKNOWLEDGED, Stage.CLOSED):
-            signature = self._session.sign(report, digest, stage, generation)
+            signature = self._session.sign(sent_as, digest, stage, generation)
             reader = self._session.reader.id if self._session.reader else NO_ID
         at_ms = max(0, now.wall_ms)
         event = StageEvent(report, digest, self._desk, stage, generation, at_ms, self._desk, reader, signature)
         self._cases.merge(event, now.monotonic_ms)
-        return (ev.Mark(report, stage, generation, reader, signature),)
+        return (ev.Mark(sent_as, digest, stage, generation, reader, signature),)

@@ -122,8 +122,9 @@ class Casework:
 
     def _closed(self, line: AlertLine, wish: Proposal, readers: tuple[bytes, ...], now: Moment) -> Effects:
         route = self.story.route if self.story else ""
-        note = CaseNote(line.report, wish.generation, wish.outcome.value, wish.reason, readers, max(0, now.wall_ms))
-        kept = ev.KeepNote(line.report, route, self._session.seal_note(note, route))
+        sent_as = self._alerts.sent_as(line.report)
+        note = CaseNote(sent_as, wish.generation, wish.outcome.value, wish.reason, readers, max(0, now.wall_ms))
+        kept = ev.KeepNote(sent_as, route, self._session.seal_note(note, route))
         # Nobody closes what they cannot read: the parts for other readers stay, as a line of their own.
         return (kept, *self._answers.close(tuple(self._read), now))
 
@@ -134,4 +135,4 @@ class Casework:
         return reader.id
 
     def _envelope(self, report: bytes) -> UpEnvelope | None:
-        return self._envelopes(report, self._alerts.digest(report))
+        return self._envelopes(self._alerts.sent_as(report), self._alerts.digest(report))

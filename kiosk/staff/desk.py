@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from firmware.clock import Moment
 from firmware.errors import Refused, StaffError
 from firmware.identity import ReaderRegister
@@ -88,9 +90,10 @@ class Desk:
             case ev.ReportArrived() | ev.Unreadable():
                 self._arrived(event)
             case ev.StageSet(event=stage_event):
-                self.cases.merge(stage_event, now.monotonic_ms)
-            case ev.WithThemKept(report=report):
-                self.cases.say_with_them(report)
+                key = self.alerts.key_of(stage_event.report, stage_event.digest)
+                self.cases.merge(replace(stage_event, report=key), now.monotonic_ms)
+            case ev.WithThemKept(report=report, digest=digest):
+                self.cases.say_with_them(self.alerts.key_of(report, digest))
             case ev.TroubleSaid():
                 self._troubles, self._kiosks = event.lines, (event.kiosks_heard, event.kiosks)
             case ev.DutySaid(duty=duty):
@@ -202,12 +205,13 @@ class Desk:
     # --- from the network ---
 
     def _arrived(self, event: ev.ReportArrived | ev.Unreadable) -> None:
-        if not self.alerts.arrived(event):
+        key = self.alerts.arrived(event)
+        if key is None:
             return
-        if self.alerts.is_private(event.report):
+        if self.alerts.is_private(key):
             # Only the new one is tried: a kiosk that sends hundreds must not make each of them open all the others.
-            self._openable |= self._casework.openable((event.report,))
-        elif self.alerts.urgency(event.report) is Urgency.NOW:
+            self._openable |= self._casework.openable((key,))
+        elif self.alerts.urgency(key) is Urgency.NOW:
             self._new_danger = True
 
     def _readers_known(self, register: ReaderRegister, now: Moment) -> Effects:

@@ -287,6 +287,7 @@ class DeskEngine:
             mark.report,
             mark.stage,
             now,
+            digest=mark.digest,
             generation=mark.generation,
             reader=mark.reader,
             reader_signature=mark.reader_signature,
@@ -296,7 +297,7 @@ class DeskEngine:
     def _keep(self, effect: ev.DeskEffect, now: Moment) -> None:
         match effect:
             case ev.KeepWithThem():
-                self._append(_WITH_THEM, effect.report, effect.reader, now)
+                self._append(_WITH_THEM, effect.report, effect.digest + effect.reader, now)
             case ev.KeepNote():
                 self._append(_NOTE, effect.report, effect.sealed, now)
             case ev.SetDuty():
@@ -387,7 +388,8 @@ class DeskEngine:
                 age_ms = max(0, now.wall_ms - outcome.at_ms)
                 self.desk.step(self._arrival(outcome, now.monotonic_ms - age_ms), now)
         for entry in self._ledger.of_kind(_WITH_THEM):
-            self.desk.step(ev.WithThemKept(entry.ref), now)
+            digest = (self._ledger.body(entry) or b"")[: len(entry.digest)]
+            self.desk.step(ev.WithThemKept(entry.ref, digest), now)
 
 
 def watched(register: DeviceRegister, me: bytes) -> tuple[Watched, ...]:

@@ -56,6 +56,7 @@ class WithThemKept:
     """ "With them" was said before a restart or at another desk."""
 
     report: bytes
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,7 @@ class Mark:
     """Reception records this stage and sends receipts. `reader_signature` is over `messages.receipt_claim`."""
 
     report: bytes
+    digest: bytes
     stage: Stage
     generation: int = 0
     reader: bytes = NO_ID
@@ -218,6 +220,7 @@ class KeepWithThem:
     """Keep that somebody is with them (give it back as WithThemKept)."""
 
     report: bytes
+    digest: bytes
     reader: bytes
 
 

@@ -166,6 +166,8 @@ def _place_words(row: Row) -> str:
 
 
 def _how_words(row: Row) -> str:
+    if row.line.copied:
+        return "Two reports came as one. Check both."
     return "Asked to take back: still check. Go quietly." if row.line.taken_back else GO_QUIETLY
 
 

@@ -37,11 +37,40 @@ def test_the_same_report_twice_is_one_line() -> None:
     assert len(book.lines()) == 1
 
 
-def test_a_forked_card_is_one_line_that_knows_it() -> None:
-    """The same id with other bytes adds no line and is not forgotten."""
-    book = book_of(arrival(1), arrival(1, digest=b"e" * 32))
-    assert len(book.lines()) == 1
-    assert book.forked((1).to_bytes(16, "big"))
+@pytest.mark.parametrize("device", [KIOSK, OTHER_KIOSK])
+@pytest.mark.parametrize("kind", [Kind.REPORT, Kind.ADDITION, Kind.TAKE_BACK])
+def test_another_report_under_a_known_id_is_a_danger_of_its_own(device: bytes, kind: Kind) -> None:
+    """Other bytes under one id, from this or another room: a second line, urgent and unanswered, whatever was said of
+    the first; and each of the two only once."""
+    cases = CaseBook()
+    book = AlertBook(cases)
+    book.arrived(arrival(1))
+    stage(cases, 1, Stage.CLOSED)
+    quiet = arrival(1, digest=b"e" * 32, urgency=Urgency.INFORMATION, device=device, kind=kind, about=bytes(15) + b"1")
+    assert book.arrived(quiet)
+    assert not book.arrived(quiet)
+    assert not book.arrived(arrival(1))
+    (line,) = book.lines()
+    assert (line.device, line.urgency, line.copied, line.state.stage) == (device, Urgency.NOW, True, Stage.STORED)
+    assert book.sent_as(line.report) == (1).to_bytes(16, "big")
+    assert book.digest(line.report) == b"e" * 32
+
+
+@pytest.mark.requirement("S10")
+def test_a_private_report_under_a_known_id_stays_private() -> None:
+    """It is paged as a danger, and no shared desk draws it."""
+    book = book_of(arrival(1), arrival(1, digest=b"e" * 32, private=True))
+    assert [line.copied for line in book.lines()] == [False]
+    assert [(line.private, line.urgency) for line in book.climbers() if line.copied] == [(True, Urgency.NOW)]
+
+
+def test_what_is_said_of_one_report_is_not_said_of_the_other_under_its_id() -> None:
+    """An answer names the bytes that it answers, in whatever order answers and reports come."""
+    book = AlertBook(CaseBook())
+    id = (1).to_bytes(16, "big")
+    assert book.key_of(id, b"e" * 32) == id
+    assert book.arrived(arrival(1)) == book.key_of(id, b"d" * 32) != id
+    assert book.arrived(arrival(1, digest=b"e" * 32)) == id
 
 
 @given(

@@ -13,9 +13,11 @@ from firmware.button import Sample
 from firmware.clock import Moment
 from firmware.duty import DutyBook
 from firmware.duty_store import kept_word
+from firmware.envelope import SealTo, fill, make_blank, parse_up
 from firmware.errors import StoreFull
+from firmware.identity import Recipient
 from firmware.link import Connected, Disconnected, Received
-from firmware.messages import Duty, DutyState, Kind, Stage
+from firmware.messages import Duty, DutyState, Kind, Stage, Urgency
 from firmware.topics import Topics
 from firmware.trouble import Cause
 from kiosk.staff import events as ev
@@ -33,13 +35,14 @@ from kiosk.staff.engine import (
 from kiosk.staff.pager import PagerTrouble, PagerWell
 from kiosk.staff.practice_calls import MEAN_ON_DUTY_MS, PracticeCalls
 from tests.support.conversation import Site, draft
+from tests.support.staff_desk import alert_of
 
 
 class Office:
     """One desk engine in a site of one kiosk; `turn` is one turn of the loop."""
 
-    def __init__(self, folder: Path) -> None:
-        self.site = Site(folder)
+    def __init__(self, folder: Path, *, kiosks: int = 1) -> None:
+        self.site = Site(folder, kiosks=kiosks)
         self.topics = Topics(self.site.id)
         self.engine = self.build()
 
@@ -82,12 +85,27 @@ class Office:
         report = kiosk.press(draft(kind=kind, private=private))
         return report, Received(self.topics.up(kiosk.id), kiosk.envelope(report), 41)
 
+    def under_the_same_id(self, report: bytes) -> Received:
+        """What a kiosk in another room says, truly signed, under an id that it has seen on the wire."""
+        twin, sheet = self.site.kiosks[1], self.site.sheet()
+        route, recovery = Recipient(sheet.routes.routes[0].key), Recipient(sheet.routes.recovery_key)
+        to = SealTo(Recipient(sheet.desks.desk_key), route, recovery)
+        blank = make_blank(
+            site=self.site.id, device=twin.id, id=report, epoch=1, to=to, random_bytes=random.Random(5).randbytes
+        )
+        told = alert_of(urgency=Urgency.INFORMATION, room="Room 2")
+        return Received(self.topics.up(twin.id), fill(blank, told, draft().story, twin.signing), 42)
+
     def hear(self, effects: Sequence[StaffEffect]) -> None:
-        """The kiosk gets everything that was published for it."""
-        kiosk = self.site.kiosk
+        """The kiosks get everything that was published for them."""
         for effect in effects:
-            if isinstance(effect, Publish) and effect.topic == self.topics.down(kiosk.id):
-                kiosk.receive(effect.payload)
+            for kiosk in self.site.kiosks:
+                if isinstance(effect, Publish) and effect.topic == self.topics.down(kiosk.id):
+                    kiosk.receive(effect.payload)
+
+    @staticmethod
+    def digest_of(message: Received) -> bytes:
+        return parse_up(message.payload).digest
 
     def causes(self) -> set[Cause]:
         return self.site.desk.causes()
@@ -212,7 +230,7 @@ def test_with_them_survives_a_restart(office: Office) -> None:
     """Who is with a learner is not forgotten when the desk loses power."""
     report, message = office.press()
     office.turn(message)
-    office.engine._do([ev.KeepWithThem(report, b"r" * 16)], office.now())
+    office.engine._do([ev.KeepWithThem(report, office.digest_of(message), b"r" * 16)], office.now())
     office.engine.commit()
     office.restart()
     assert office.engine.desk.cases.state(report).with_them
@@ -308,3 +326,30 @@ def test_the_readers_of_private_reports_are_called_without_one(office: Office) -
         office.site.ms += 5 * MEAN_ON_DUTY_MS
     assert {page.role for page in called} == {"head", "independent"}
     assert not office.engine.desk.alerts.climbers()
+
+
+@pytest.mark.parametrize("true_one_first", [True, False])
+def test_no_report_is_hidden_under_another_ones_id(tmp_path: Path, true_one_first: bool) -> None:
+    """Whoever sends first under an id that the wire showed, both rooms stand on the screen, the second one rings, and
+    each is answered by itself, also after a restart."""
+    office = Office(tmp_path, kiosks=2)
+    report, true = office.press()
+    false = office.under_the_same_id(report)
+    first, second = (true, false) if true_one_first else (false, true)
+    office.hear(office.turn(first))
+    office.turn(*[push(office.now().monotonic_ms, down=down) for down in (False, True)])
+    office.site.ms += 80
+    office.hear(office.turn(push(office.now().monotonic_ms, down=False)))
+    assert (Stage.NOTICED in office.site.kiosk.stages(report)) == true_one_first
+    office.site.ms += 5000
+    effects = [*office.turn(second), *office.turn()]
+    office.hear(effects)
+    assert ev.Sound(ev.Pattern.DANGER) in effects
+    for _ in range(2):
+        lines = office.engine.desk.alerts.lines()
+        assert {line.room for line in lines} == {"Room 1", "Room 2"}
+        assert [line.state.noticed_ms is None for line in lines if line.copied] == [True]
+        office.restart()
+    (line,) = [line for line in office.engine.desk.alerts.lines() if line.device == office.site.kiosk.id]
+    office.hear(office.engine._do(office.engine.desk._answers.notice(line, office.now()), office.now()))
+    assert office.site.kiosk.stages(report) >= {Stage.STORED, Stage.NOTICED}
