@@ -217,6 +217,10 @@ class Reception:
             outcomes.append(ToDesks(self._notes.make(now)))
         return outcomes
 
+    def holds(self, report: bytes, digest: bytes) -> bool:
+        """Whether this very envelope is in the ledger, so that something can be said of it."""
+        return any(entry.digest == digest for entry in self.inbox.entries_of(report))
+
     # --- from other desks ---
 
     def receive_note(self, desk: bytes, untrusted: bytes, now: Moment) -> list[Outcome]:

@@ -30,6 +30,7 @@ from kiosk.staff.desk import Desk
 from kiosk.staff.pager import PagerNews, PagerTrouble
 from kiosk.staff.practice_calls import PracticeCalls
 from kiosk.staff.scenes import Scene
+from kiosk.staff.unsaid import Saying, Unsaid
 
 _log = logging.getLogger("quietbell.desk")
 
@@ -124,6 +125,7 @@ class DeskEngine:
         self._put_off_ms: int | None = None
         self._troubles_due = True
         self._owed: list[StaffEffect] = []
+        self._unsaid = Unsaid()
         self._use_bundle(bundle, now)
         self._restore(now)
 
@@ -132,11 +134,14 @@ class DeskEngine:
     def step(self, events: Sequence[StaffEvent], now: Moment) -> list[StaffEffect]:
         effects: list[StaffEffect] = []
         self._owed = []
+        self._unsaid.begin()
         samples = [event for event in events if isinstance(event, Sample)]
         for button_event in self._button.step(samples, now.monotonic_ms):
             effects += self._button_said(button_event, now)
         for event in events:
             effects += self._take(event, now)
+        for saying in self._unsaid.again(now.monotonic_ms):
+            effects += self._say_again(saying, now)
         effects += self._carry_out(self.reception.tick(now), now)
         # Whoever wrote is answered first; what follows for people here is seen to in the next turn, a moment later.
         if not self._put_off(events, now):
@@ -155,9 +160,11 @@ class DeskEngine:
             self.supervisor.mended(Cause.STORE)
 
     def commit_failed(self, fault: StoreFault, now: Moment) -> list[StaffEffect]:
-        """The disk did not take this turn: no receipt leaves, kiosks will send again, and the desk says so."""
+        """The disk did not take this turn: no receipt leaves, kiosks will send again, and the desk says so. What
+        people said in it is kept and said again until the disk takes it."""
         _log.error("store-fault", extra={"what": str(fault)})
         self.reception.commit_failed()
+        self._unsaid.failed(now.monotonic_ms)
         self.supervisor.raise_trouble(Cause.STORE, NO_ID, now.monotonic_ms, detail=type(fault).__name__)
         # The ladders have climbed: what they owe people proves nothing about the disk and comes only once.
         owed, self._owed = self._owed, []
@@ -173,6 +180,7 @@ class DeskEngine:
             self._button.next_due_ms(),
             self.desk.next_due_ms(),
             self._practice.next_due_ms(),
+            self._unsaid.next_due_ms(),
         ]
         return min(each for each in due if each is not None)
 
@@ -277,13 +285,18 @@ class DeskEngine:
                     effects.append(effect)
                     self._owed.append(effect)
                 case ev.Mark():
-                    effects += self._mark(effect, now)
+                    effects += self._carry_out(self._mark(effect, now), now)
                 case _:
                     self._keep(effect, now)
         return effects
 
-    def _mark(self, mark: ev.Mark, now: Moment) -> list[StaffEffect]:
-        outcomes = self.reception.mark(
+    def _mark(self, mark: ev.Mark, now: Moment) -> list[Outcome]:
+        if not self.reception.holds(mark.report, mark.digest):
+            # It stands on the screen, but the disk did not take it; its kiosk sends it again.
+            self._unsaid.wait(mark, now.monotonic_ms)
+            return []
+        self._unsaid.say(mark)
+        return self.reception.mark(
             mark.report,
             mark.stage,
             now,
@@ -292,9 +305,22 @@ class DeskEngine:
             reader=mark.reader,
             reader_signature=mark.reader_signature,
         )
-        return self._carry_out(outcomes, now)
+
+    def _say_again(self, saying: Saying, now: Moment) -> list[StaffEffect]:
+        """Written and told as the first time. This desk has heard it then: heard anew, it would put ladders off."""
+        match saying:
+            case ev.Mark():
+                told = [each for each in self._mark(saying, now) if not isinstance(each, StageHeard)]
+                return self._carry_out(told, now)
+            case ev.SetDuty():
+                keep_word(self._ledger, self._duty.word)
+            case _:
+                self._keep(saying, now)
+        return []
 
     def _keep(self, effect: ev.DeskEffect, now: Moment) -> None:
+        if isinstance(effect, ev.KeepWithThem | ev.KeepNote | ev.SetDuty):
+            self._unsaid.say(effect)
         match effect:
             case ev.KeepWithThem():
                 self._append(_WITH_THEM, effect.report, effect.digest + effect.reader, now)

@@ -79,6 +79,12 @@ class Office:
         self.engine.commit()
         return effects
 
+    def failing_turn(self, *events: StaffEvent) -> Sequence[StaffEffect]:
+        """One turn that the disk does not take."""
+        self.engine.step(events, self.now())
+        self.site.desk.ledger.rollback()
+        return self.engine.commit_failed(StoreFull("full"), self.now())
+
     def press(self, kind: Kind = Kind.REPORT, *, private: bool = False) -> tuple[bytes, Received]:
         """A saved report and the message that carries it."""
         kiosk = self.site.kiosk
@@ -353,3 +359,58 @@ def test_no_report_is_hidden_under_another_ones_id(tmp_path: Path, true_one_firs
     (line,) = [line for line in office.engine.desk.alerts.lines() if line.device == office.site.kiosk.id]
     office.hear(office.engine._do(office.engine.desk._answers.notice(line, office.now()), office.now()))
     assert office.site.kiosk.stages(report) >= {Stage.STORED, Stage.NOTICED}
+
+
+def test_what_people_said_in_a_turn_that_failed_reaches_the_kiosk_all_the_same(office: Office) -> None:
+    """*Noticed* stands on the desk's screen; it is written and sent again, once a second, till the disk takes it, and
+    the trouble stands there meanwhile. The kiosk hears it once."""
+    report, message = office.press()
+    office.hear(office.turn(message))
+    line = office.engine.desk.alerts.lines()[0]
+    touch = ev.BoxTouched("have-it")
+    assert not [effect for effect in office.failing_turn(touch) if isinstance(effect, Publish)]
+    noticed_ms = office.engine.desk.cases.state(report).noticed_ms
+    for _ in range(3):
+        office.site.ms += 1000
+        assert office.engine.next_due_ms() is not None
+        office.failing_turn()
+        assert Cause.STORE in office.causes()
+    office.site.ms += 1000
+    office.hear(office.turn())
+    assert Stage.NOTICED in office.site.kiosk.stages(report)
+    assert Cause.STORE not in office.causes()
+    assert [r.stage for r in office.site.desk.reception.inbox.receipts_for(line.report)].count(Stage.NOTICED) == 1
+    # Said again, it silences nothing anew.
+    assert office.engine.desk.cases.state(report).noticed_ms == noticed_ms
+
+
+def test_what_is_said_of_a_report_that_is_not_on_the_disk_waits_for_it(office: Office) -> None:
+    """The turn that brought the report failed, and somebody pressed "I have it" before it came again."""
+    report, message = office.press()
+    office.failing_turn(message)
+    office.turn(ev.BoxTouched("have-it"))
+    office.site.ms += 1000
+    office.turn()
+    office.hear(office.turn(message))
+    office.site.ms += 1000
+    office.hear(office.turn())
+    assert office.site.kiosk.stages(report) >= {Stage.STORED, Stage.NOTICED}
+
+
+def test_with_them_notes_and_duty_of_a_turn_that_failed_are_kept_later(office: Office) -> None:
+    """Everything that people did survives the next restart, although the disk refused it at first."""
+    report, message = office.press()
+    office.turn(message)
+    office.engine.step([], office.now())
+    office.engine._do(
+        [ev.KeepWithThem(report, office.digest_of(message), b"r" * 16), ev.SetDuty(False, 30)], office.now()
+    )
+    office.engine._do([ev.KeepNote(report, "safeguarding", b"sealed")], office.now())
+    office.site.desk.ledger.rollback()
+    office.engine.commit_failed(StoreFull("full"), office.now())
+    office.site.ms += 1000
+    office.turn()
+    assert len(office.site.desk.ledger.find(report, "case-note")) == 1
+    office.restart()
+    assert office.engine.desk.cases.state(report).with_them
+    assert office.duty.at(office.now().wall_ms).state is DutyState.OFF
