@@ -15,7 +15,7 @@ from firmware import envelope
 from firmware.clock import Moment
 from firmware.errors import Refused
 from firmware.identity import KemKey, Recipient, SigningKey, verify
-from firmware.inbox import Inbox, LastLife
+from firmware.inbox import Inbox, LastLife, Told
 from firmware.ledger import Ledger
 from firmware.messages import DeskNote, Duty, Life, Stage, StageEvent, receipt_claim
 from firmware.presence import HeartbeatSchedule, Supervisor
@@ -101,7 +101,8 @@ class DeskNotes:
         return envelope.seal_note(note, header, self._me.signing, self._to_desks)
 
     def receive(self, desk: bytes, untrusted: bytes, now: Moment) -> list[StageEvent]:
-        """A payload from another desk's topic: the events in it that are new here.
+        """A payload from another desk's topic: the events in it that are new here; those of a report that is not here
+        yet come with the report.
 
         Raises Refused: not a note, not signed by the desk of that topic, or not sealed to us.
         """
@@ -137,7 +138,11 @@ class DeskNotes:
             _log.warning("refused", extra={"desk": desk.hex(), "reason": reason})
             self._supervisor.refused(desk, reason, now.monotonic_ms)
             return False
-        return self._inbox.add_event(event, at_ms=now.wall_ms)
+        told = self._inbox.add_event(event, at_ms=now.wall_ms)
+        if told is Told.TOO_MANY:
+            _log.warning("refused", extra={"desk": desk.hex(), "reason": "too-many-events"})
+            self._supervisor.refused(desk, "too-many-events", now.monotonic_ms)
+        return told is Told.NEW
 
     def _is_proved(self, event: StageEvent) -> bool:
         """An answer or a closing stops ladders here too: only the reader's own signature may do that, or one stolen

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from firmware.early_news import EarlyNews
 from firmware.envelope import UpEnvelope, parse_up
 from firmware.errors import Refused, StoreBroken
 from firmware.ledger import Entry, Ledger
@@ -18,6 +19,9 @@ from firmware.messages import Life, Receipt, Stage, StageEvent, Struct, decode, 
 # A kiosk that holds an old key sends an unreadable heartbeat every 15 s; past this many from one device since the last
 # start we go on alarming and answering, without a receipt (so the kiosk never settles), but stop storing.
 UNREADABLE_STORED_MAX = 500
+
+# What one desk can truly tell of one report: a few stages, and as many again each time it is opened anew.
+EVENTS_OF_A_REPORT = 64
 
 _REPORT = "report"
 _UNREADABLE = "unreadable"
@@ -30,6 +34,15 @@ class Recorded(Enum):
     NEW = "new"
     DUPLICATE = "duplicate"
     FORKED = "forked"
+
+
+class Told(Enum):
+    """What became of another desk's word. EARLY: kept until its report comes. TOO_MANY: more than is honest."""
+
+    NEW = "new"
+    KNOWN = "known"
+    EARLY = "early"
+    TOO_MANY = "too-many"
 
 
 class LastLife(Struct, frozen=True):
@@ -60,10 +73,12 @@ class Inbox:
         self._desk = desk
         self._receipts: dict[bytes, list[Receipt]] = {}
         self._unreadable: dict[bytes, int] = {}
+        self._early = EarlyNews(ledger)
 
     def forget_cached(self) -> None:
         """After a commit that failed, read receipt numbers again from the disk."""
         self._receipts.clear()
+        self._early.forget_cached()
 
     def record(self, up: UpEnvelope, *, at_ms: int) -> Recorded:
         """Keep an opened report. FORKED: the same id stands here with other bytes; both are kept."""
@@ -99,14 +114,22 @@ class Inbox:
             self._ledger.append(_CLOSED, ref=receipt.report, device=device, body=receipt.digest, at_ms=at_ms)
         return numbered
 
-    def add_event(self, event: StageEvent, *, at_ms: int) -> bool:
-        """Record another desk's signed word about a report; False when it is known already."""
-        body = encode(event)
-        known = (self._ledger.body(entry) for entry in self._ledger.find(event.report, _EVENT))
-        if any(kept == body for kept in known):
-            return False
-        self._ledger.append(_EVENT, ref=event.report, device=event.device, body=body, at_ms=at_ms)
-        return True
+    def add_event(self, event: StageEvent, *, at_ms: int) -> Told:
+        """Record another desk's signed word about a report."""
+        if all(entry.digest != event.digest for entry in self.entries_of(event.report)):
+            return Told.EARLY if self._early.keep(event, at_ms=at_ms) else Told.TOO_MANY
+        known = self._events_of(event.report)
+        if event in known:
+            return Told.KNOWN
+        if sum(each.desk == event.desk for each in known) >= EVENTS_OF_A_REPORT:
+            return Told.TOO_MANY
+        self._ledger.append(_EVENT, ref=event.report, device=event.device, body=encode(event), at_ms=at_ms)
+        return Told.NEW
+
+    def take_early(self, up: UpEnvelope, *, at_ms: int) -> list[StageEvent]:
+        """This report has just been recorded: what other desks had told of it before, now recorded too."""
+        told = self._early.take(up.header.id, up.digest)
+        return [event for event in told if self.add_event(event, at_ms=at_ms) is Told.NEW]
 
     def receipts_for(self, report: bytes) -> list[Receipt]:
         """This desk's own words about one report, oldest first."""
@@ -147,9 +170,7 @@ class Inbox:
 
     def kept(self, entry: Entry) -> KeptReport:
         receipts = tuple(r for r in self.receipts_for(entry.ref) if r.digest == entry.digest)
-        bodies = [self._ledger.body(found) for found in self._ledger.find(entry.ref, _EVENT)]
-        events = tuple(decode(body, StageEvent) for body in bodies if body is not None)
-        return KeptReport(entry.ref, entry.device, entry.digest, entry.at_ms, receipts, events)
+        return KeptReport(entry.ref, entry.device, entry.digest, entry.at_ms, receipts, self._events_of(entry.ref))
 
     def erase(self, report: bytes, *, at_ms: int) -> int:
         """Destroy every body about one report and scrub the file; the chain stays. Returns how many were erased."""
@@ -174,6 +195,10 @@ class Inbox:
             return Recorded.DUPLICATE
         self._ledger.append(kind, ref=up.header.id, device=up.header.device, body=up.untrusted_bytes, at_ms=at_ms)
         return Recorded.FORKED if known else Recorded.NEW
+
+    def _events_of(self, report: bytes) -> tuple[StageEvent, ...]:
+        bodies = [self._ledger.body(found) for found in self._ledger.find(report, _EVENT)]
+        return tuple(decode(body, StageEvent) for body in bodies if body is not None)
 
     def _of_device(self, device: bytes) -> list[Receipt]:
         if device not in self._receipts:

@@ -319,7 +319,7 @@ class Reception:
         peer.chain.stored(up, alert, now)
         receipt = self.inbox.add_receipt(device, Receipt(Stage.STORED, report, up.digest, 0, 0), at_ms=now.wall_ms)
         stored = Stored(report, up.digest, device, alert, now.wall_ms)
-        return [stored, *self._say(device, report, [receipt], now)]
+        return [stored, *self._told_early(up, now), *self._say(device, report, [receipt], now)]
 
     def _unreadable(self, peer: _Peer, up: envelope.UpEnvelope, refusal: Refused, now: Moment) -> list[Outcome]:
         """Truly signed, yet it will not open: alarm, keep, and answer *refused*, which never settles at the kiosk."""
@@ -333,7 +333,10 @@ class Reception:
         said = Receipt(Stage.REFUSED, report, up.digest, 0, 0, reason=refusal.reason)
         receipt = self.inbox.add_receipt(device, said, at_ms=now.wall_ms)
         unreadable = StoredUnreadable(report, up.digest, device, now.wall_ms, refusal.reason)
-        return [unreadable, *self._say(device, report, [receipt], now)]
+        return [unreadable, *self._told_early(up, now), *self._say(device, report, [receipt], now)]
+
+    def _told_early(self, up: envelope.UpEnvelope, now: Moment) -> list[Outcome]:
+        return [StageHeard(event) for event in self.inbox.take_early(up, at_ms=now.wall_ms)]
 
     def _hold(self, peer: _Peer, alert: Alert) -> None:
         mine = next((entry.number for entry in alert.receipts_held if entry.desk == self._me.desk), 0)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from firmware import envelope, inbox
+from firmware.early_news import EVENTS_A_DESK
 from firmware.errors import StoreBroken
 from firmware.identity import KemKey, Recipient, SigningKey
-from firmware.inbox import Inbox, LastLife, Recorded
+from firmware.inbox import EVENTS_OF_A_REPORT, Inbox, LastLife, Recorded, Told
 from firmware.ledger import Ledger
 from firmware.messages import Alert, ClockQuality, Kind, Life, Receipt, Stage, StageEvent, Story, Urgency
 
@@ -118,10 +119,64 @@ def test_events_of_other_desks_are_a_set(ledger: Ledger) -> None:
     what = up()
     box.record(what, at_ms=1)
     event = StageEvent(what.header.id, what.digest, DEVICE, Stage.NOTICED, 0, 7, b"e" * 16)
-    assert box.add_event(event, at_ms=2)
-    assert not box.add_event(event, at_ms=3)
+    assert [box.add_event(event, at_ms=at_ms) for at_ms in (2, 3)] == [Told.NEW, Told.KNOWN]
     (kept,) = box.open_reports()
     assert kept.events == (event,)
+
+
+def told(what: envelope.UpEnvelope, number: int = 7, desk: bytes = b"e" * 16) -> StageEvent:
+    return StageEvent(what.header.id, what.digest, DEVICE, Stage.NOTICED, 0, number, desk)
+
+
+def test_news_of_a_report_that_is_not_here_waits_for_it(ledger: Ledger) -> None:
+    """It is kept over a restart, comes once with the report that it names, byte for byte, and not with another one."""
+    what, other = up(), up()
+    Inbox(ledger, desk=DESK).add_event(told(what), at_ms=2)
+    ledger.commit()
+    box = Inbox(ledger, desk=DESK)
+    assert box.add_event(told(what), at_ms=3) is Told.EARLY
+    for each in (other, what):
+        box.record(each, at_ms=4)
+    assert box.take_early(other, at_ms=4) == []
+    assert box.take_early(what, at_ms=4) == [told(what)]
+    assert box.take_early(what, at_ms=4) == []
+    assert [kept.events for kept in box.open_reports()][1] == (told(what),)
+
+
+def test_news_that_a_failed_commit_lost_is_early_again(ledger: Ledger) -> None:
+    """What is remembered is what the disk has."""
+    box, what = Inbox(ledger, desk=DESK), up()
+    box.add_event(told(what), at_ms=2)
+    ledger.rollback()
+    box.forget_cached()
+    box.record(what, at_ms=3)
+    assert box.take_early(what, at_ms=3) == []
+
+
+def test_no_desk_fills_this_ones_disk_with_news_of_reports_that_nobody_sent(ledger: Ledger) -> None:
+    """A desk may keep so many waiting here; the newest win, the ledger does not grow, other desks lose nothing, and
+    the flood is told."""
+    box, length = Inbox(ledger, desk=DESK), ledger.length
+    honest = up(b"h" * 16)
+    box.add_event(told(honest, desk=b"f" * 16), at_ms=0)
+    flood = [up(number.to_bytes(16, "big")) for number in range(EVENTS_A_DESK + 20)]
+    said = [box.add_event(told(each), at_ms=1) for each in flood]
+    assert said == [Told.EARLY] * EVENTS_A_DESK + [Told.TOO_MANY] * 20
+    assert ledger.length == length
+    waits = [bool(box.take_early(each, at_ms=2)) for each in [honest, *flood] if box.record(each, at_ms=2)]
+    assert waits == [True] + [False] * 20 + [True] * EVENTS_A_DESK
+    old = [up(bytes([number]) * 16) for number in range(EVENTS_A_DESK + 1)]
+    week_ms = 7 * 24 * 3_600_000
+    assert {box.add_event(told(each), at_ms=number * week_ms) for number, each in enumerate(old)} == {Told.EARLY}
+
+
+def test_no_desk_fills_this_ones_disk_with_news_of_one_report(ledger: Ledger) -> None:
+    """More than a person could say of a report is refused; another desk is still heard."""
+    box, what = Inbox(ledger, desk=DESK), up()
+    box.record(what, at_ms=1)
+    said = [box.add_event(told(what, number), at_ms=1) for number in range(EVENTS_OF_A_REPORT + 2)]
+    assert said == [Told.NEW] * EVENTS_OF_A_REPORT + [Told.TOO_MANY] * 2
+    assert box.add_event(told(what, desk=b"f" * 16), at_ms=1) is Told.NEW
 
 
 def test_lives_are_kept(ledger: Ledger) -> None:

@@ -405,8 +405,15 @@ def note(
     return envelope.seal_note(said, header, signer or sender.signing, Recipient(site.people.desk_key.public))
 
 
-def event_of(desk: Desk, report: bytes = b"r" * 16) -> StageEvent:
-    return StageEvent(report, b"d" * 32, b"k" * 16, Stage.NOTICED, 0, 7, desk.id)
+def event_of(desk: Desk, report: bytes = b"r" * 16, digest: bytes = b"d" * 32) -> StageEvent:
+    return StageEvent(report, digest, b"k" * 16, Stage.NOTICED, 0, 7, desk.id)
+
+
+def stored_at_both(site: Site) -> tuple[bytes, bytes]:
+    """A report that all desks hold: its id and digest."""
+    report = site.kiosk.press()
+    site.run(3000)
+    return report, envelope.parse_up(site.kiosk.envelope(report)).digest
 
 
 def test_what_one_desk_marks_the_other_hears_once(two_desks: Site) -> None:
@@ -424,9 +431,10 @@ def test_what_one_desk_marks_the_other_hears_once(two_desks: Site) -> None:
 def test_a_desk_speaks_only_for_itself(two_desks: Site) -> None:
     """A desk that puts another desk's event into its note is not believed, and counted."""
     one, other = two_desks.desks
-    assert one.receive_note(other.id, note(two_desks, other, event_of(one))) == []
+    about = stored_at_both(two_desks)
+    assert one.receive_note(other.id, note(two_desks, other, event_of(one, *about))) == []
     assert Cause.REFUSED in one.causes()
-    later = note(two_desks, other, event_of(other), life=Life(1, 99, 100))
+    later = note(two_desks, other, event_of(other, *about), life=Life(1, 99, 100))
     assert [type(item) for item in one.receive_note(other.id, later)] == [StageHeard]
 
 
@@ -435,15 +443,38 @@ def test_no_desk_answers_or_closes_in_a_readers_name(two_desks: Site, stage: Sta
     """A stolen desk that forges a reader's answer silences nobody; with the reader's own signature it is heard, also
     when the register that names the reader comes only after the first telling."""
     one, other = two_desks.desks
-    claim = receipt_claim(two_desks.id, b"r" * 16, b"d" * 32, stage, 0)
+    report, digest = stored_at_both(two_desks)
+    claim = receipt_claim(two_desks.id, report, digest, stage, 0)
     forged = [b"", b"x" * 64, other.signing.sign(claim), two_desks.people.head.sign(claim + b"x")]
     for number, signature in enumerate([*forged, two_desks.people.head.sign(claim)]):
-        event = StageEvent(b"r" * 16, b"d" * 32, b"k" * 16, stage, 0, 7, other.id, HEAD_ID, signature)
+        event = StageEvent(report, digest, b"k" * 16, stage, 0, 7, other.id, HEAD_ID, signature)
         for again in range(2):
             outcomes = one.receive_note(other.id, note(two_desks, other, event, life=Life(1, 99, 2 * number + again)))
             assert outcomes == ([] if again == 0 or signature in forged else [StageHeard(event)])
             one.reception.readers_changed(two_desks.reader_register() if again == 0 else EMPTY_REGISTER)
     assert Cause.REFUSED in one.causes()
+
+
+def test_what_another_desk_told_before_the_report_came_is_heard_with_it(two_desks: Site) -> None:
+    """The other desk is faster: its *noticed* waits, says nothing, and comes with the report's own arrival."""
+    one, other = two_desks.desks
+    report = two_desks.kiosk.press()
+    payload = two_desks.kiosk.envelope(report)
+    event = event_of(other, report, envelope.parse_up(payload).digest)
+    assert one.receive_note(other.id, note(two_desks, other, event)) == []
+    stored, heard, *_ = one.receive(two_desks.kiosk.id, payload)
+    assert isinstance(stored, Stored)
+    assert heard == StageHeard(event)
+
+
+def test_a_desk_that_floods_others_with_news_is_trouble(two_desks: Site) -> None:
+    """So many reports that nobody sent: whoever looks at the desk's troubles reads which desk says so."""
+    one, other = two_desks.desks
+    for number in range(20):
+        events = [event_of(other, (8 * number + each).to_bytes(16, "big")) for each in range(8)]
+        assert one.receive_note(other.id, note(two_desks, other, *events, life=Life(1, 99, number))) == []
+    (trouble,) = [trouble for trouble in one.supervisor.troubles if trouble.cause is Cause.REFUSED]
+    assert (trouble.device, "too-many-events" in trouble.detail) == (other.id, True)
 
 
 def test_a_note_from_a_stranger_or_under_another_name_is_refused(two_desks: Site) -> None:
