@@ -219,7 +219,8 @@ class Outbox:
         kept = self._kept.get(receipt.report)
         if kept is None or kept.digest != receipt.digest or desk not in self._desks:
             return False
-        if receipt.stage in kept.by_desk.get(desk, ()):
+        said = kept.by_desk.get(desk, set())
+        if receipt.stage in said or (receipt.stage is Stage.REFUSED and Stage.STORED in said):
             return False
         body = desk + encode(receipt)
         self._ledger.append(_RECEIPT, ref=receipt.report, device=desk, body=body, at_ms=now.wall_ms)
@@ -367,7 +368,11 @@ class Outbox:
 
     def _apply(self, kept: _Kept, desk: bytes, receipt: Receipt) -> None:
         if desk in self._desks or kept.body_gone:
-            kept.by_desk.setdefault(desk, set()).add(receipt.stage)
+            said = kept.by_desk.setdefault(desk, set())
+            said.add(receipt.stage)
+            if Stage.STORED in said:
+                # Its keys were mended since: what it could not open once it has opened now.
+                said.discard(Stage.REFUSED)
         if receipt.stage in (Stage.ACKNOWLEDGED, Stage.CLOSED) and receipt.reader_signature:
             # A reader's own signature stays true even when the desk that carried it is removed. Under any other stage
             # nobody has verified one.

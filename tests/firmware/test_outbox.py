@@ -330,3 +330,20 @@ def test_an_urgent_report_goes_before_all_repeats(ledger: Ledger) -> None:
     outbox.due(1000, most=1000)
     urgent = save(outbox, 101, 60_000)
     assert [due.report for due in outbox.due(60_000, most=1)] == [urgent]
+
+
+def test_stored_takes_back_what_the_same_desk_refused(ledger: Ledger) -> None:
+    """A desk with mended keys has the report: its *refused*, repeated or read back from the disk, is shown no more;
+    another desk's stays."""
+    outbox = opened(ledger, DESK, OTHER)
+    report = save(outbox)
+    refused = receipt(outbox, report, Stage.REFUSED)
+    outbox.believe(OTHER, refused, at(1500))
+    assert outbox.believe(DESK, refused, at(2000))
+    assert outbox.believe(DESK, receipt(outbox, report, Stage.STORED, 2), at(3000))
+    assert not outbox.believe(DESK, refused, at(4000))
+    ledger.commit()
+    for box, refuses in ((outbox, True), (opened(ledger, DESK, OTHER), True), (opened(ledger, DESK), False)):
+        progress = box.progress(report)
+        assert progress is not None
+        assert progress.stages == {Stage.STORED} | ({Stage.REFUSED} if refuses else set())
