@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from firmware.messages import Duty, DutyState
+from firmware.opening_hours import only_time
 
 # A word older than this proves nothing of now; an unanswered screen says so after a minute.
 FRESH_MS = 60_000
@@ -45,7 +46,7 @@ class Freshness:
             return False
         if desk not in self._duties or self._duties[desk][1] <= challenge.since_ms:
             # It may have been signed at any time since the challenge, so that is its age.
-            self._duties[desk] = (duty, challenge.since_ms)
+            self._duties[desk] = (Duty(duty.state, only_time(duty.until)), challenge.since_ms)
         return True
 
     def keep_only(self, desks: Collection[bytes]) -> None:
@@ -56,7 +57,7 @@ class Freshness:
         """Whether any desk is attended; unknown after a minute without a fresh word."""
         fresh = [duty for duty, since_ms in self._duties.values() if now_ms - since_ms < FRESH_MS]
         for state in (DutyState.ON, DutyState.OFF):
-            found = next((duty for duty in fresh if duty.state is state), None)
-            if found is not None:
-                return found
+            found = [duty for duty in fresh if duty.state is state]
+            if found:
+                return next((duty for duty in found if duty.until), found[0])
         return Duty(DutyState.UNKNOWN)

@@ -31,6 +31,11 @@ LOOK_AHEAD_DAYS = 100
 EARLIEST_MS, LATEST_MS = 0, 4_102_444_800_000
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_UNTIL = re.compile(
+    rf"{_TIME.pattern}"
+    rf"( tomorrow| on ({'|'.join(day.capitalize() for day in DAYS)})| on [1-3]?\d ({'|'.join(MONTHS)}))?",
+    re.ASCII,
+)
 
 
 class Hours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +131,11 @@ def read_hours(file: str, time_zone: str, hours: tuple[Hours, ...], closed: tupl
             day = DAYS[later.weekday]
             raise BadSettings(file, "duty.hours", f"two stretches of {day} overlap: make them one")
     return DutyHours(_zone(file, time_zone), tuple(stretches), closed)
+
+
+def only_time(untrusted_until: str) -> str:
+    """These words if they are a time as `DutyHours` says it, else none: they go on a learner's screen as they are."""
+    return untrusted_until if _UNTIL.fullmatch(untrusted_until) else ""
 
 
 def _stretches(file: str, hours: Hours) -> Iterator[_Stretch]:

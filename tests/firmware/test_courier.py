@@ -431,3 +431,18 @@ def test_a_start_on_a_full_disk_keeps_its_number_when_there_is_room(site: Site) 
     boot = kiosk.courier.boot
     kiosk.restart()
     assert kiosk.courier.boot == boot + 1
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["Go to the shed", "08:15 in the shed", "25:00", "08:15\nGo", "8:15", "\u0660\u0668:15", "08:15 on May"],
+)
+def test_a_desk_puts_no_words_of_its_own_on_a_learners_screen(until: str) -> None:
+    """Where a time belongs only a time is believed; a desk that writes anything else hides no other desk's time."""
+    fresh = Freshness()
+    for question in (b"1", b"2"):
+        fresh.challenge(question, 1000)
+    fresh.prove(b"bad", b"1", Duty(DutyState.OFF, until), 1500)
+    assert fresh.duty(2000) == Duty(DutyState.OFF)
+    fresh.prove(b"good", b"2", Duty(DutyState.OFF, "08:15 on Monday"), 1500)
+    assert fresh.duty(2000) == Duty(DutyState.OFF, "08:15 on Monday")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from firmware.errors import BadSettings
 from firmware.messages import Duty, DutyState, Urgency
+from firmware.opening_hours import only_time
 from firmware.profile import Profile, load_profile, parse_profile, profile_text
 from firmware.profile_parts import CATEGORY_IDS, NEVER_BELOW_TODAY, ROUTES, TIP_CHARACTERS, Nature, Signal
 from kiosk.talk.pictures import PICTURES
@@ -121,6 +122,7 @@ def test_the_ladders_are_the_defaults_of_the_protocol(profile: Profile) -> None:
 def test_duty_is_told_in_the_site_s_own_time(profile: Profile, when: tuple[int, ...], duty: Duty) -> None:
     """On and off at the minute, in words, in winter and in summer time."""
     assert profile.duty_at(london_ms(*when)) == duty
+    assert only_time(duty.until) == duty.until
 
 
 def test_summer_time_is_not_utc(profile: Profile) -> None:
@@ -133,6 +135,7 @@ def test_closed_days_and_long_holidays() -> None:
     """A closed day is off; more than a week ahead is named by its date; a day beyond all looking is not named."""
     closed = parse_profile(changed("closed = [] ", "closed = [{ first = 2026-12-19, last = 2027-01-03 }] "), "p")
     assert closed.duty_at(london_ms(2026, 12, 18, 17, 0)) == Duty(DutyState.OFF, "08:15 on 4 January")
+    assert only_time("08:15 on 4 January")
     assert closed.duty_at(london_ms(2026, 12, 22, 10, 0)).state is DutyState.OFF
     ever = parse_profile(changed("closed = [] ", "closed = [{ first = 2026-01-01, last = 2029-01-03 }] "), "p")
     assert ever.duty_at(london_ms(2026, 12, 18, 17, 0)) == Duty(DutyState.OFF, "")
