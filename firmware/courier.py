@@ -16,7 +16,7 @@ from firmware import envelope
 from firmware.clock import Moment
 from firmware.errors import Refused, StoreFault
 from firmware.freshness import Freshness
-from firmware.identity import SealSheet, verify
+from firmware.identity import SealSheet, SheetReader, verify
 from firmware.ledger import Ledger
 from firmware.messages import (
     Alert,
@@ -95,6 +95,12 @@ class NotBelieved:
 News = Send | ProgressChanged | Commanded | DeskTime | SheetAdopted | NotBelieved
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    name: str
+    private: bool
+
+
 @dataclass(slots=True)
 class _Heartbeat:
     id: bytes
@@ -135,6 +141,9 @@ class Courier:
         self._scrub_due = False
         self._behind_since_ms: int | None = None
         self._faults: tuple[str, ...] = ()
+        # In memory only: on the disk it would tell a thief which report is about an adult here. After a restart every
+        # reader of the site is believed.
+        self._routes: dict[bytes, _Route] = {}
 
     @property
     def sheet(self) -> SealSheet:
@@ -158,6 +167,7 @@ class Courier:
         alert = self._alert(now, draft.kind, draft.urgency, draft.private, room, draft.story.language, draft.about)
         payload = envelope.fill(blank, alert, draft.story, self._me.signing)
         self.outbox.save(report, payload, hurry=draft.hurry, reserved=reserved, now=now)
+        self._routes[report] = _Route(draft.story.route, draft.private)
         return report
 
     def set_faults(self, codes: Sequence[str]) -> None:
@@ -327,6 +337,8 @@ class Courier:
                 _log.error("not-scrubbed", extra={"what": str(fault)})
         if self.outbox.let_go(now):
             self._scrub_due = True
+        known = set(self.outbox.reports())
+        self._routes = {report: route for report, route in self._routes.items() if report in known}
 
     def _alert(
         self, now: Moment, kind: Kind, urgency: Urgency, private: bool, room: str, language: str, about: bytes
@@ -399,10 +411,18 @@ class Courier:
 
     def _reader_signed(self, receipt: Receipt) -> bool:
         reader = self.sheet.reader(receipt.reader)
-        if reader is None:
+        if reader is None or not self._may_say(reader, receipt):
             return False
         claim = receipt_claim(self._me.site, receipt.report, receipt.digest, receipt.stage, receipt.generation)
         return verify(reader.signing, receipt.reader_signature, claim)
+
+    def _may_say(self, reader: SheetReader, receipt: Receipt) -> bool:
+        """Whoever is at the desk may answer what every desk shows; only who can read it closes it, or knows at all of
+        a private report. A route that the sheet does not have is read by nobody here, so anybody may speak."""
+        route = self._routes.get(receipt.report)
+        if route is None or route.name in reader.routes or route.name not in self.sheet.route_names():
+            return True
+        return receipt.stage is Stage.ACKNOWLEDGED and not route.private
 
     def _count_boot(self) -> int:
         boot = int.from_bytes(self._ledger.note("boot") or b"", "big") + 1

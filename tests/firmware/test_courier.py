@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from firmware import envelope
 from firmware.courier import (
@@ -23,7 +24,7 @@ from firmware.courier import (
 )
 from firmware.errors import StoreFull
 from firmware.freshness import FRESH_MS, REMEMBERED_CHALLENGES, Freshness
-from firmware.identity import Recipient, SigningKey
+from firmware.identity import Recipient, SigningKey, sign_part
 from firmware.messages import (
     Command,
     CommandKind,
@@ -36,7 +37,8 @@ from firmware.messages import (
     receipt_claim,
 )
 from firmware.outbox import Progress
-from tests.support.conversation import HEAD_ID, LEAD_ID, Desk, Kiosk, Site, draft
+from firmware.sealer import sheet_payload
+from tests.support.conversation import HEAD_ID, LEAD_ID, Desk, Kiosk, Site, draft, story
 
 UNKNOWN = Duty(DutyState.UNKNOWN)
 
@@ -165,6 +167,29 @@ def test_a_readers_own_signature_is_believed(site: Site) -> None:
     assert site.kiosk.receive(said) == [ProgressChanged(report)]
     assert site.kiosk.receive(said) == []
     assert Stage.ACKNOWLEDGED in site.kiosk.stages(report)
+
+
+@pytest.mark.requirement("S10")
+@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("stage", [Stage.ACKNOWLEDGED, Stage.CLOSED])
+def test_only_who_can_read_it_closes_it_or_answers_a_private_report(site: Site, private: bool, stage: Stage) -> None:
+    """A reader of another route may answer what every desk shows and nothing more. The card does not say which route
+    a report has, so after a restart every reader of the site is believed."""
+    sheet, people = site.route_sheet(), site.people
+    narrow = replace(sheet, version=2, readers=(sheet.readers[0], replace(sheet.readers[1], routes=("safeguarding",))))
+    desks = sign_part(site.desk_sheet(), [people.issuer])
+    site.kiosk.receive_sheet(sheet_payload(desks, sign_part(narrow, [people.head, people.lead])))
+    report = site.kiosk.press(replace(draft(private=private), story=story(route="independent")))
+    by_lead = down(site, signed(site, report, people.lead, LEAD_ID, stage), routes=2)
+    news = site.kiosk.receive(by_lead)
+    believed = stage is Stage.ACKNOWLEDGED and not private
+    assert news == ([ProgressChanged(report)] if believed else [NotBelieved("reader-not-proved")])
+    by_head = down(site, signed(site, report, people.head, HEAD_ID, stage), routes=2)
+    assert site.kiosk.receive(by_head) == ([] if believed else [ProgressChanged(report)])
+    other = site.kiosk.press(replace(draft(private=private), story=story(route="independent")))
+    site.kiosk.restart()
+    late = down(site, signed(site, other, people.lead, LEAD_ID, stage), routes=2)
+    assert site.kiosk.receive(late) == [ProgressChanged(other)]
 
 
 def test_words_of_a_removed_desk_are_not_believed_any_more(site: Site) -> None:
