@@ -43,7 +43,7 @@ X25519_SHARE_OFFSET = 1088
 READERS_NEEDED = 2
 
 _PART_VERSION = 1
-# A directory of 4,096 devices, each with its keys, has 6 MB; it is read from a file. What travels is bounded by the link.
+# A directory of 4,096 devices, each with its keys, has 6 MB; it is read from a file. The link bounds what travels.
 _PART_BYTES_MAX = 8 * 1024 * 1024
 
 PublicSigning = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
