@@ -414,3 +414,21 @@ def test_with_them_notes_and_duty_of_a_turn_that_failed_are_kept_later(office: O
     office.restart()
     assert office.engine.desk.cases.state(report).with_them
     assert office.duty.at(office.now().wall_ms).state is DutyState.OFF
+
+
+def test_what_is_said_of_one_of_two_under_an_id_is_kept_of_that_one_only(tmp_path: Path) -> None:
+    """*Noticed* and "with them" name the bytes that they are about, at the kiosks and after a restart."""
+    office = Office(tmp_path, kiosks=2)
+    report, mine = office.press()
+    office.turn(mine, office.under_the_same_id(report))
+    desk = office.engine.desk
+    (copied,) = [line for line in desk.alerts.lines() if line.copied]
+    kept = ev.KeepWithThem(report, desk.alerts.digest(copied.report), b"r" * 16)
+    office.engine._do([*desk._answers.notice(copied, office.now()), kept], office.now())
+    office.engine.commit()
+    receipts = office.site.desk.reception.inbox.receipts_for(report)
+    assert [said.digest for said in receipts if said.stage is Stage.NOTICED] == [kept.digest]
+    office.restart()
+    states = {line.copied: line.state for line in office.engine.desk.alerts.lines()}
+    assert (states[True].with_them, states[True].stage) == (True, Stage.NOTICED)
+    assert (states[False].with_them, states[False].stage) == (False, Stage.STORED)
