@@ -16,6 +16,7 @@ drops its session with the message unacknowledged and the sender's outbox keeps 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
@@ -33,6 +34,9 @@ WAIT_MS = 33
 SETTLE_MS = 12
 # What follows a hand within a tenth of a second seems to be done by that hand.
 PAINT_WITHIN_MS = 100
+# A page that a flood interrupts again and again is finished all the same; lights and sounds never wait for it.
+FINISH_PAGE_WITHIN_MS = 1500
+SWITCH_SECONDS = 0.002
 # A core that is due again and again must not take a whole processor.
 WAIT_MIN_MS = 1
 
@@ -101,12 +105,19 @@ class Loop(Generic[Event, Effect]):
         """End `run` after the turn that takes in everything posted so far."""
         self._queue.put(_Stop())
 
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody has posted something that this turn has not taken yet."""
+        return not self._queue.empty()
+
     def run(self) -> None:
         """Turn until stopped.
 
         Raises:
             ProgrammerError: the core failed. The process must end and start again from what is durable.
         """
+        # The network's thread must not wait Python's usual 5 ms for a page that is being painted.
+        sys.setswitchinterval(SWITCH_SECONDS)
         while not self._stopping:
             self.turn()
 

@@ -26,7 +26,7 @@ from firmware.courier import Courier
 from firmware.errors import StoreFault, TechnicianError
 from firmware.ledger import Ledger
 from firmware.link import Link
-from firmware.loop import Loop
+from firmware.loop import FINISH_PAGE_WITHIN_MS, Loop
 from firmware.memory import forbid_dumps, give_back_freed
 from firmware.messages import ClockQuality
 from firmware.profile import Profile
@@ -96,6 +96,7 @@ class KioskApp:
         self._asked: SimpleQueue[Asked] = SimpleQueue()
         self._unanswered: list[Asked] = []
         self._changed = True
+        self._paint_by_ms = now.monotonic_ms
         self._watchdog = Watchdog(os.environ)
         self._loop: Loop[KioskEvent, KioskEffect] = Loop(
             core=self._engine,
@@ -218,12 +219,23 @@ class KioskApp:
                     self._loop.stop()
 
     def _paint(self, now: Moment) -> None:
+        if self._screen.settled:
+            self._paint_by_ms = now.monotonic_ms + FINISH_PAGE_WITHIN_MS
         duty = self._engine.courier.duty(now.monotonic_ms)
-        self._screen.paint(self._engine.talk, duty, now.monotonic_ms, changed=self._changed)
+        self._screen.paint(
+            self._engine.talk, duty, now.monotonic_ms, changed=self._changed, interrupted=self._somebody_waits
+        )
         self._changed = False
+        if not self._screen.settled:
+            return
         for asked in self._unanswered:
             asked.answer(**self._state(asked, now))
         self._unanswered.clear()
+
+    def _somebody_waits(self) -> bool:
+        """Whether a half-painted page should wait for whoever has something to say; never longer than the loop's own
+        limit for a page."""
+        return self._loop.waiting and self._clock.now().monotonic_ms < self._paint_by_ms
 
     def _state(self, asked: Asked, now: Moment) -> dict[str, object]:
         """What a person in front of this unit could see, and the ids behind it; never a learner's words."""

@@ -7,7 +7,7 @@ nothing about reports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from firmware.messages import Duty
@@ -139,8 +139,21 @@ class LearnerScreen:
 
     # --- painting ---
 
-    def paint(self, state: talk.TalkState, duty: Duty, now_ms: int, *, changed: bool) -> None:
-        """Show the page that is true now; nothing is drawn when nothing changed."""
+    @property
+    def settled(self) -> bool:
+        """Whether the page that is wanted stands on the panel as a whole."""
+        return self._painter.settled
+
+    def paint(
+        self,
+        state: talk.TalkState,
+        duty: Duty,
+        now_ms: int,
+        *,
+        changed: bool,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Show the page that is true now; nothing is drawn when nothing changed. See `Painter.paint`."""
         if changed or now_ms - self._looked_ms >= LOOK_AGAIN_MS:
             self._looked_ms = now_ms
             self._settle(state)
@@ -149,7 +162,7 @@ class LearnerScreen:
             if view != self._view:
                 self._view = view
                 self.boxes = views.boxes(view, self._display, self._typesetter)
-        self._window.present(self._painter.paint(self._window.canvas, self.boxes))
+        self._window.present(self._painter.paint(self._window.canvas, self.boxes, interrupted))
 
     def snapshot(self) -> bytes:
         """What is in view, as PNG."""

@@ -36,38 +36,82 @@ class Painter:
         self._pictures = pictures
         self._theme = theme(display.theme)
         self._lines: Bounded[tuple[str, int, bool, Colour, bool], pygame.Surface] = Bounded(CACHED_LINE_BYTES, bytes_of)
-        self._painted: tuple[Box, ...] | None = None
+        self._wanted: tuple[Box, ...] | None = None
+        self._pending: list[Rect] = []
+        self._finished: list[Rect] = []
+        self._next_box = self._next_line = 0
 
     def set_display(self, display: Display) -> None:
         """Another text scale, direction, hand or theme: the next `paint` paints everything."""
         if display != self._display:
-            self._display, self._theme, self._painted = display, theme(display.theme), None
+            self._display, self._theme, self._wanted = display, theme(display.theme), None
 
     def forget(self) -> None:
         """The surface was lost: the next `paint` paints everything."""
-        self._painted = None
+        self._wanted = None
 
-    def paint(self, surface: pygame.Surface, boxes: Sequence[Box]) -> list[Rect]:
-        """Paint what changed; the repainted rectangles (empty: nothing changed)."""
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was wanted stands on the surface."""
+        return not self._pending
+
+    def paint(
+        self, surface: pygame.Surface, boxes: Sequence[Box], interrupted: Callable[[], bool] = lambda: False
+    ) -> list[Rect]:
+        """Paint what changed; the repainted rectangles, none when nothing changed or the painting is not finished.
+
+        A page takes longer than an answer from a desk may wait: when `interrupted` says so, painting stops between two
+        boxes, and the next call goes on.
+        """
         wanted = tuple(boxes)
-        if wanted == self._painted:
-            return []
-        regions = _changed(self._painted, wanted, self._display.rect, self._extent)
-        for region in regions:
-            self._repaint(surface, region, wanted)
-        self._painted = wanted
-        return regions
+        if wanted != self._wanted:
+            self._pending += _changed(self._wanted, wanted, self._display.rect, self._extent)
+            if self._display.rect in self._pending:
+                self._pending = [self._display.rect]
+            self._wanted, self._next_box, self._next_line = wanted, 0, 0
+        while self._pending:
+            if not self._repaint(surface, self._pending[0], wanted, interrupted):
+                return []
+            self._finished.append(self._pending.pop(0))
+        finished, self._finished = self._finished, []
+        return finished
 
-    def _repaint(self, surface: pygame.Surface, region: Rect, boxes: Sequence[Box]) -> None:
+    def _repaint(
+        self, surface: pygame.Surface, region: Rect, boxes: Sequence[Box], interrupted: Callable[[], bool]
+    ) -> bool:
+        """Paint one rectangle from the next box on; False when interrupted. At least one box is painted each time."""
         clip = _as_pygame(region)
         surface.set_clip(clip)
-        surface.fill(self._theme.paper)
-        for box in boxes:
-            extent = self._extent(box)
-            if extent.overlaps(region):
-                surface.set_clip(clip.clip(_as_pygame(extent)))
+        if self._next_box == 0:
+            surface.fill(self._theme.paper)
+        touching = [box for box in boxes if self._extent(box).overlaps(region)]
+        while self._next_box < len(touching):
+            box = touching[self._next_box]
+            if self._lines_made(box, interrupted):
+                surface.set_clip(clip.clip(_as_pygame(self._extent(box))))
                 self._paint_box(surface, box)
+                self._next_box, self._next_line = self._next_box + 1, 0
+            if self._next_box < len(touching) and interrupted():
+                surface.set_clip(None)
+                return False
         surface.set_clip(None)
+        self._next_box = self._next_line = 0
+        return True
+
+    def _lines_made(self, box: Box, interrupted: Callable[[], bool]) -> bool:
+        """Render a box's lines, each of which takes about a millisecond, before they are wanted; False: interrupted.
+        At least one line is made each time."""
+        if box.secret is not None or not box.text:
+            return True
+        cap_px, ink = self._display.mm(box.cap_mm), self._pair(box).ink
+        width = parts(box, self._display, self._typesetter).words.width
+        lines = self._typesetter.wrap(box.text, width, cap_px, box.bold)
+        while self._next_line < len(lines):
+            self._line(lines[self._next_line], cap_px, box.bold, ink)
+            self._next_line += 1
+            if self._next_line < len(lines) and interrupted():
+                return False
+        return True
 
     def _extent(self, box: Box) -> Rect:
         """All that a box may paint: bare words have accents that stand above their box."""

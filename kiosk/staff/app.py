@@ -30,7 +30,7 @@ from firmware.errors import BadSettings, QuietbellError, Refused, TechnicianErro
 from firmware.inbox import Inbox
 from firmware.ledger import Ledger
 from firmware.link import Link
-from firmware.loop import Loop
+from firmware.loop import FINISH_PAGE_WITHIN_MS, Loop
 from firmware.memory import forbid_dumps, give_back_freed
 from firmware.messages import ClockQuality, Duty
 from firmware.presence import HeartbeatSchedule, Supervisor
@@ -116,6 +116,7 @@ class DeskApp:
         self._asked: SimpleQueue[Asked] = SimpleQueue()
         self._unanswered: list[Asked] = []
         self._changed = True
+        self._paint_by_ms = now.monotonic_ms
         self._watchdog = Watchdog(os.environ)
         self._loop: Loop[StaffEvent, StaffEffect] = Loop(
             core=self._engine,
@@ -306,13 +307,22 @@ class DeskApp:
 
     def _paint(self, now: Moment) -> None:
         self._floor.keep(self._clock.floor_ms, now)
-        drawn = self._screen.paint(self._engine.desk, now, changed=self._changed)
+        if self._screen.settled:
+            self._paint_by_ms = now.monotonic_ms + FINISH_PAGE_WITHIN_MS
+        drawn = self._screen.paint(self._engine.desk, now, changed=self._changed, interrupted=self._somebody_waits)
         self._changed = False
+        if not self._screen.settled:
+            return
         if drawn is not None and drawn.visible:
             self._loop.post(drawn)
         for asked in self._unanswered:
             asked.answer(**self._state(asked))
         self._unanswered.clear()
+
+    def _somebody_waits(self) -> bool:
+        """Whether a half-painted page should wait for whoever has something to say; never longer than the loop's own
+        limit for a page."""
+        return self._loop.waiting and self._clock.now().monotonic_ms < self._paint_by_ms
 
     # --- rehearsal ---
 

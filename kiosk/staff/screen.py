@@ -6,7 +6,7 @@ screen, since only those may be called *displayed*.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from firmware.clock import Moment
@@ -38,6 +38,7 @@ class StaffScreen:
         self._typesetter, self._painter = typesetter, painter
         self._scene: Scene | None = None
         self._looked_ms = 0
+        self._drawn: Drawn | None = None
         self.boxes: list[Box] = []
 
     @property
@@ -54,17 +55,26 @@ class StaffScreen:
         known = any(box.id == box_id and box.hit is not None for box in self.boxes)
         return [ev.BoxTouched(box_id)] if known else []
 
-    def paint(self, desk: Desk, now: Moment, *, changed: bool) -> Drawn | None:
-        """Show what is true now. Returns what newly stands on the screen, None when nothing changed."""
-        drawn = None
+    @property
+    def settled(self) -> bool:
+        """Whether the scene that is wanted stands on the panel as a whole."""
+        return self._painter.settled
+
+    def paint(
+        self, desk: Desk, now: Moment, *, changed: bool, interrupted: Callable[[], bool] = lambda: False
+    ) -> Drawn | None:
+        """Show what is true now. Returns what newly stands on the screen as a whole. See `Painter.paint`."""
         if changed or now.monotonic_ms - self._looked_ms >= LOOK_AGAIN_MS:
             self._looked_ms = now.monotonic_ms
             scene = desk.scene(_on_the_half_second(now))
             if scene != self._scene:
                 self._scene = scene
                 self.boxes = views.boxes(scene, self._display, self._typesetter)
-                drawn = Drawn(scene, views.visible_reports(scene, self.boxes))
-        self._window.present(self._painter.paint(self._window.canvas, self.boxes))
+                self._drawn = Drawn(scene, views.visible_reports(scene, self.boxes))
+        self._window.present(self._painter.paint(self._window.canvas, self.boxes, interrupted))
+        if not self.settled:
+            return None
+        drawn, self._drawn = self._drawn, None
         return drawn
 
     def snapshot(self) -> bytes:

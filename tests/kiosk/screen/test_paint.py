@@ -170,3 +170,40 @@ def test_a_picture_alone_draws_no_words() -> None:
     """Place.ALONE keeps the words for speech."""
     alone = replace(TILE, place=Place.ALONE, text="Capital letter")
     assert snapshot([alone], DISPLAY) == snapshot([replace(alone, text="Other")], DISPLAY)
+
+
+def _fresh() -> tuple[Painter, pygame.Surface]:
+    return Painter(DISPLAY, Typesetter(), Pictures()), pygame.Surface((DISPLAY.width_px, DISPLAY.height_px))
+
+
+def _rows(name: str, count: int, high: int) -> list[Box]:
+    return [
+        Box(f"{name}{n}", Rect(10, 8 + high * n, 300, high - 6), Role.BUTTON, f"{name} number {n}", cap_mm=3.0)
+        for n in range(count)
+    ]
+
+
+def test_an_interrupted_page_is_finished_and_looks_the_same() -> None:
+    """Stopped between any two boxes, painting goes on where it was; the whole page is told as painted only then."""
+    boxes = _rows("old", 5, 44)
+    (whole, there), (slow, here) = _fresh(), _fresh()
+    whole.paint(there, boxes)
+    told = [slow.paint(here, boxes, interrupted=lambda: True)]
+    while not slow.settled:
+        told.append(slow.paint(here, boxes, interrupted=lambda: True))
+    assert len(told) >= len(boxes)
+    assert not any(told[:-1])
+    assert told[-1] == [DISPLAY.rect]
+    assert _pixels(here) == _pixels(there)
+
+
+def test_another_page_may_come_while_one_is_half_painted() -> None:
+    """Nothing of the half-painted page is left on the next one."""
+    old, new = _rows("old", 5, 44), _rows("new", 4, 56)
+    (whole, there), (hasty, here) = _fresh(), _fresh()
+    whole.paint(there, new)
+    hasty.paint(here, old)
+    hasty.paint(here, [*old[:3], *new[3:]], interrupted=lambda: True)
+    hasty.paint(here, new)
+    assert hasty.settled
+    assert _pixels(here) == _pixels(there)
