@@ -131,7 +131,7 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
             Screen(
                 ScreenId.DANGER,
                 "Is anyone in danger right now?",
-                "If you say yes, the office is called at once. Danger comes before any other answer.",
+                "Yes calls the office at once, before any other answer.",
                 (
                     Option("yes", "Yes, call the office", "call", ScreenId.TRUTHS),
                     Option("not-sure", "Not sure", "not-sure", ScreenId.ADULT),

@@ -151,7 +151,7 @@ def test_the_screen_says_first_that_danger_overrides_the_pace() -> None:
     """The danger page says it before it is answered, and the pace page before a pace is chosen."""
     duty = DutyView()
     first = talk_page(Player().play(TOUCH).state, secondary(), duty, 0)
-    assert "Danger comes before" in " ".join(first.body)
+    assert "before any other answer" in " ".join(first.body)
     danger = Player().play(TOUCH, "yes", "add-more", "skip", "me")
     assert "whatever you choose here" in " ".join(talk_page(danger.state, secondary(), duty, 0).body)
 
