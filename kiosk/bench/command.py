@@ -98,6 +98,7 @@ def _path(site: BenchSite, size: Size) -> Json:
         "ratio_median": found.ratio_median,
         "p99_over_median": found.p99_over_median,
         "stored": found.stored.plain(),
+        "kept": found.kept.plain(),
         "saved": found.saved.plain(),
         "bare": found.bare.plain(),
     }

@@ -23,10 +23,11 @@ WARM_UP = 15
 
 @dataclass(frozen=True, slots=True)
 class PathFigures:
-    """`saved` and `stored` from the posting of the event; `bare` is the round trip without us."""
+    """`saved`, `stored` and `kept` from the posting of the event; `bare` is the round trip without us."""
 
     saved: Spread
     stored: Spread
+    kept: Spread
     bare: Spread
 
     @property
@@ -44,6 +45,7 @@ class _Times:
 
     saved: list[float] = field(default_factory=list)
     stored: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
 
 
@@ -60,7 +62,7 @@ def measure_path(site: BenchSite, trials: int) -> PathFigures:
     finally:
         site.stop(ask)
         site.stop(back)
-    return PathFigures(spread(times.saved), spread(times.stored), spread(times.bare))
+    return PathFigures(spread(times.saved), spread(times.stored), spread(times.kept), spread(times.bare))
 
 
 def _round(site: BenchSite, ask: subprocess.Popen[bytes], times: _Times, trials: int) -> None:
@@ -80,6 +82,7 @@ def _round(site: BenchSite, ask: subprocess.Popen[bytes], times: _Times, trials:
                 times.bare.append(bare / 1e6)
                 times.saved.append(reached["saved"] / 1e6)
                 times.stored.append(reached["stored"] / 1e6)
+                times.kept.append(reached["kept"] / 1e6)
     finally:
         site.stop(kiosk)
         site.stop(desk)

@@ -2,7 +2,8 @@
 
 The very `KioskApp` of `quietbell kiosk`: its ledger, link, loop, screen and watchdog. For each line on standard input
 one silent call is posted into its loop from another thread, as the board's thread posts a button; printed are the
-nanoseconds until the kiosk had committed it (*saved*) and until a desk's verified *stored* stood in its outbox.
+nanoseconds until the kiosk had committed it (*saved*), until it had verified a desk's *stored*, and until that receipt
+was committed too (*kept*).
 """
 
 from __future__ import annotations
@@ -21,12 +22,28 @@ from firmware.settings import Root
 from kiosk.bench.echo import PATIENCE_SECONDS, READY
 from kiosk.bench.figures import CannotMeasure
 from kiosk.learner.app import KioskApp
-from kiosk.learner.engine import KioskEffect, TalkTouched
+from kiosk.learner.engine import KioskEffect, KioskEngine, KioskEvent, TalkTouched
 from kiosk.talk.state import SilentCall
+
+
+class WatchedEngine(KioskEngine):
+    """Notes when a step has verified that the newest call is stored."""
+
+    verified: tuple[bytes, int] = (b"", 0)
+
+    def step(self, events: Sequence[KioskEvent], now: Moment) -> list[KioskEffect]:
+        effects = super().step(events, now)
+        call = self.talk.call
+        stored = call is not None and call.progress is not None and Stage.STORED in call.progress.stages
+        if call is not None and stored and call.report != self.verified[0]:
+            self.verified = (call.report, time.perf_counter_ns())
+        return effects
 
 
 class PressedKiosk(KioskApp):
     """Looks, after each turn's commit and before its paint, how far the newest call is."""
+
+    engine_class = WatchedEngine
 
     def __init__(self, root: Root) -> None:
         super().__init__(root)
@@ -38,7 +55,7 @@ class PressedKiosk(KioskApp):
         before = time.perf_counter_ns()
         self._loop.post(TalkTouched(SilentCall()))
         found: dict[str, int] = {}
-        while "stored" not in found:
+        while "kept" not in found:
             try:
                 word, at = self._stamps.get(timeout=PATIENCE_SECONDS)
             except Empty:
@@ -63,8 +80,9 @@ class PressedKiosk(KioskApp):
         before, self._told = self._told, (call.report, stored)
         if call.report and call.report != before[0]:
             self._stamps.put(("saved", at))
-        if stored and self._told != before:
-            self._stamps.put(("stored", at))
+        if stored and self._told != before and isinstance(self._engine, WatchedEngine):
+            self._stamps.put(("stored", self._engine.verified[1]))
+            self._stamps.put(("kept", at))
 
 
 def _drive(kiosk: PressedKiosk) -> None:

@@ -76,6 +76,8 @@ def kiosk(root: Path | None) -> None:
 class KioskApp:
     """One running kiosk."""
 
+    engine_class = KioskEngine
+
     def __init__(self, root: Root) -> None:
         forbid_dumps()
         self._settings = load_device(root)
@@ -147,7 +149,7 @@ class KioskApp:
             random_bytes=secrets.token_bytes,
             now=now,
         )
-        return KioskEngine(
+        return self.engine_class(
             room=self._settings.room,
             site=self._settings.site,
             device=self._settings.id,
