@@ -235,6 +235,10 @@ class Reception:
 
     # --- time ---
 
+    def connected(self, now: Moment) -> list[Outcome]:
+        """The link is up: the other desks hear of this one at once, else its silence is missed until its next note."""
+        return [ToDesks(self._notes.make(now))]
+
     def tick(self, now: Moment) -> list[Outcome]:
         """This desk's own heartbeat, decoys, and the lives that are due to be kept."""
         outcomes: list[Outcome] = []

@@ -200,7 +200,7 @@ class DeskEngine:
             case Connected():
                 self.connected = True
                 self.supervisor.mended(Cause.LINK)
-                return [self._sheet()]
+                return [self._sheet(), *self._carry_out(self.reception.connected(now), now)]
             case Disconnected():
                 self.connected = False
                 self.supervisor.raise_trouble(Cause.LINK, NO_ID, now.monotonic_ms)

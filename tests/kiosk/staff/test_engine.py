@@ -269,6 +269,13 @@ def test_a_lost_broker_is_trouble_until_it_is_back_and_then_gets_the_sheet(offic
     assert Cause.LINK not in office.causes()
 
 
+def test_a_desk_that_connects_tells_the_others_at_once(office: Office) -> None:
+    """Its life is known from the first moment, so that a death soon after is silence and not "never heard"."""
+    office.turn()
+    own = office.topics.desk(office.site.desk.id)
+    assert [effect for effect in office.turn(Connected()) if isinstance(effect, Publish) and effect.topic == own]
+
+
 def test_a_pager_that_fails_and_heals_is_seen(office: Office) -> None:
     """A page that nobody got is on the screen; so is that it works again."""
     office.turn(PagerTrouble("the deputy could not be paged"))
