@@ -44,6 +44,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "desk": ("kiosk.staff.app:desk", "Run this unit as the desk in the staff office."),
     "reader": ("kiosk.staff.readers_command:reader", "Make and list the people who can open stories, at the desk."),
     "site": ("broker_config.enrol:site", "Make a site; add kiosks and desks to it."),
+    "portal": ("kiosk.portal.command:portal", "Run the pages that phones meet on the BYOD network."),
+    "gate": ("kiosk.portal.gate.command:gate", "Let admitted phones pass, and nobody else."),
     "doctor": ("broker_config.doctor:doctor", "Check this unit, one line a step."),
     "policy": ("firmware.policy_coverage:policy", "Show what the policies ask for and which tests prove it."),
     "demo": ("kiosk.demo.command:demo", "Run a throw-away site on this machine."),

@@ -37,12 +37,15 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "kiosk.words": ("firmware.errors",),
     "kiosk.learner": ("kiosk.talk", "kiosk.screen", "kiosk.words", "firmware"),
     "kiosk.staff": ("kiosk.talk", "kiosk.screen", "kiosk.words", "firmware"),
+    # the one with a privilege knows nothing of web, talk or words
+    "kiosk.portal.gate": ("firmware",),
     "kiosk.portal": ("kiosk.talk", "kiosk.words", "firmware"),
     "kiosk.technician": ("kiosk.screen", "kiosk.words", "firmware"),
     "kiosk.rehearsal": ("firmware",),
-    "kiosk.demo": ("firmware", "kiosk.rehearsal"),
+    "kiosk.netlab": ("firmware",),
+    "kiosk.demo": ("firmware", "kiosk.rehearsal", "kiosk.netlab"),
     # its kiosk is the real one, which says when it was pressed
-    "kiosk.bench": ("kiosk.learner", "kiosk.talk", "firmware"),
+    "kiosk.bench": ("kiosk.learner", "kiosk.talk", "kiosk.portal", "kiosk.netlab", "firmware"),
     "broker_config": ("firmware",),
 }
 
@@ -65,7 +68,12 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     ),
     "tinydb": ("firmware.documents",),
     "sqlite3": ("firmware.ledger",),
-    "nftables": ("kiosk.portal.gate",),
+    "starlette": ("kiosk.portal",),
+    "uvicorn": ("kiosk.portal",),
+    "httptools": ("kiosk.portal",),
+    "uvloop": ("kiosk.portal",),
+    "jinja2": ("kiosk.portal",),
+    "segno": ("broker_config.voucher_sheet",),
     "apprise": ("kiosk.staff.pager",),
     "babel": ("kiosk.words",),
     "amqtt": ("kiosk.demo",),
