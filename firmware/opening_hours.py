@@ -1,7 +1,8 @@
-"""When somebody is on duty by the calendar: days, hours, closed days, one time zone. Pure.
+"""When somebody is on duty, or something open, by the calendar: days, hours, closed days, one time zone. Pure.
 
-Says it in the words that a learner reads: "08:15 tomorrow", "08:15 on Monday". Does not know whether anyone is really
-there; staff can say otherwise (see `duty`).
+Says it in the words that a learner reads: "08:15 tomorrow", "08:15 on Monday"; and as wall milliseconds. What the
+clock on the wall reads is what counts: an hour that it skips in spring is nobody's, one that it reads twice in autumn
+counts twice. Does not know whether anyone is really there; staff can say otherwise (see `duty`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ MONTHS = (
 LOOK_AHEAD_DAYS = 100
 # Wall times that a datetime can hold in every zone; a clock outside them is broken and answers "unknown".
 EARLIEST_MS, LATEST_MS = 0, 4_102_444_800_000
+# No zone is further from UTC than this (the widest are -12 and +14 hours).
+_WIDEST_OFFSET_MS = 15 * 3_600_000
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _UNTIL = re.compile(
@@ -80,6 +83,24 @@ class DutyHours:
         begin = self._next_start(now)
         return Duty(DutyState.OFF, "" if begin is None else _words(begin, now))
 
+    def open_until(self, wall_ms: int) -> int | None:
+        """When the stretch that runs now ends, past stretches that begin where one ends; None outside every stretch."""
+        end = self._end_of_stretch(wall_ms)
+        while end is not None and (later := self._end_of_stretch(end)) is not None:
+            end = later
+        return end
+
+    def next_start(self, wall_ms: int) -> int | None:
+        """When the first stretch after this moment begins; None when no day that we look at has one."""
+        if not EARLIEST_MS <= wall_ms < LATEST_MS:
+            return None
+        today = self._local(wall_ms).date()
+        for ahead in range(LOOK_AHEAD_DAYS):
+            starts = [start for start, _ in self._instants(today + timedelta(days=ahead)) if start > wall_ms]
+            if starts:
+                return min(starts)
+        return None
+
     def clock_words(self, wall_ms: int) -> str:
         """ "11:30" on the site's clock."""
         return f"{self._local(min(max(wall_ms, EARLIEST_MS), LATEST_MS)):%H:%M}"
@@ -96,6 +117,42 @@ class DutyHours:
                     datetime.combine(day, stretch.start, self.zone),
                     datetime.combine(day, stretch.end, self.zone),
                 )
+
+    def _end_of_stretch(self, wall_ms: int) -> int | None:
+        if not EARLIEST_MS <= wall_ms < LATEST_MS:
+            return None
+        stretches = self._instants(self._local(wall_ms).date())
+        return next((end for start, end in stretches if start <= wall_ms < end), None)
+
+    def _instants(self, day: date) -> Iterator[tuple[int, int]]:
+        """The stretches of a day in wall milliseconds: from the first that the site's clock reads so, up to the end."""
+        of_day = [(_reading_ms(start), _reading_ms(end)) for start, end in self._of_day(day)]
+        if not of_day:
+            return
+        for since_ms, until_ms, offset_ms in self._offsets(day):
+            for start_ms, end_ms in of_day:
+                first, last = max(start_ms - offset_ms, since_ms), min(end_ms - offset_ms, until_ms)
+                if first < last:
+                    yield first, last
+
+    def _offsets(self, day: date) -> Iterator[tuple[int, int, int]]:
+        """How far the site's clock is from UTC around a day: (since, until, offset), one part or, at a change, two."""
+        midnight_ms = _reading_ms(datetime.combine(day, time()))
+        since_ms, until_ms = midnight_ms - _WIDEST_OFFSET_MS, midnight_ms + 86_400_000 + _WIDEST_OFFSET_MS
+        before, after = self._offset_ms(since_ms), self._offset_ms(until_ms)
+        if before == after:
+            yield since_ms, until_ms, before
+            return
+        low, high = since_ms, until_ms
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._offset_ms(middle) == before else (low, middle)
+        yield since_ms, high, before
+        yield high, until_ms, after
+
+    def _offset_ms(self, wall_ms: int) -> int:
+        offset = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=wall_ms)).astimezone(self.zone).utcoffset()
+        return (offset or timedelta()) // timedelta(milliseconds=1)
 
     def _through(self, end: datetime) -> datetime:
         """The end of duty, past stretches that begin where one ends."""
@@ -153,6 +210,11 @@ def _time(file: str, text: str) -> time:
     if match is None:
         raise BadSettings(file, "duty.hours", f'{text[:20]!r} is not a time: write it like "08:15"')
     return time(int(match[1]), int(match[2]))
+
+
+def _reading_ms(reading: datetime) -> int:
+    """What a clock reads, as if it stood in UTC."""
+    return (reading.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def _zone(file: str, name: str) -> ZoneInfo:
