@@ -32,6 +32,12 @@ DEVICE_KEY = "device.key"
 SIGNING_KEY = "signing.key"
 KEM_KEY = "kem.key"
 DESK_KEM_KEY = "desk_kem.key"
+# Only at a kiosk that is a portal too. What network it serves, and the site's rules for people's own devices:
+NETWORK = "network.toml"
+PORTAL = "portal.toml"
+PORTAL_SIGNATURE = "portal.sig"
+VOUCHER_KEY = "voucher.key"
+WIFI_PASSPHRASE = "wifi_passphrase"
 
 PUBLIC_FILES = (DEVICE_TOML, PROFILE, PROFILE_SIGNATURE, ISSUER, SITE_CA, DEVICE_CERTIFICATE, DESK_SHEET)
 PUBLIC_FILES_OF_DESK = (DEVICE_REGISTER, RECOVERY)

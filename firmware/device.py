@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from firmware import bundle
+from firmware.byod import Byod, parse_byod
 from firmware.errors import BadSettings, Refused, StoreFault
 from firmware.identity import (
     KEM_SEED_BYTES,
@@ -24,6 +25,7 @@ from firmware.identity import (
     RouteSheet,
     SealSheet,
     SigningKey,
+    portal_claim,
     profile_claim,
     read_founding,
     read_part,
@@ -40,6 +42,7 @@ _log = logging.getLogger("quietbell.device")
 
 _FROM_BUNDLE = "copy the device's bundle here again"
 _PUBLIC_KEY_BYTES = 32
+VOUCHER_KEY_BYTES = 32
 
 _T = TypeVar("_T")
 
@@ -128,6 +131,27 @@ def load_profile(root: Root) -> Profile:
         made_by = f"{bundle.PROFILE_SIGNATURE} and {bundle.ISSUER}"
         raise BadSettings(path, "", f"is not as it was issued, going by {made_by}; {_FROM_BUNDLE}")
     return parse_profile(text.decode(errors="replace"), str(path))
+
+
+def load_byod(root: Root) -> Byod | None:
+    """The site's rules for people's own devices, which the issuer has signed; None where this is no portal.
+
+    Raises BadSettings when they are wrong, or changed since they were issued.
+    """
+    path, signed = root.public / bundle.PORTAL, root.public / bundle.PORTAL_SIGNATURE
+    if not path.exists():
+        return None
+    text = _bytes(path)
+    if not verify(load_issuer(root), _bytes(signed), portal_claim(text)):
+        made_by = f"{bundle.PORTAL_SIGNATURE} and {bundle.ISSUER}"
+        raise BadSettings(path, "", f"is not as it was issued, going by {made_by}; {_FROM_BUNDLE}")
+    return parse_byod(text.decode(errors="replace"), str(path))
+
+
+def load_voucher_key(root: Root) -> bytes | None:
+    """What the site's vouchers are checked with; None where there are none. Raises BadSettings."""
+    path = root.secret / bundle.VOUCHER_KEY
+    return _exactly(path, VOUCHER_KEY_BYTES) if path.exists() else None
 
 
 def load_device_register(root: Root) -> DeviceRegister:

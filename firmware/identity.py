@@ -299,6 +299,11 @@ def profile_claim(text: bytes) -> bytes:
     return b"quietbell/1 profile\0" + text
 
 
+def portal_claim(text: bytes) -> bytes:
+    """The bytes that the issuer signs for a site's rules for people's own devices, with their texts."""
+    return b"quietbell/1 portal\0" + text
+
+
 @dataclass(frozen=True, slots=True)
 class SealSheet:
     """What a kiosk knows of its site: two documents, each signed by those who may."""
