@@ -19,6 +19,7 @@ from firmware.freshness import Freshness
 from firmware.identity import SealSheet, SheetReader, verify
 from firmware.ledger import Ledger
 from firmware.messages import (
+    SOURCE_PORTAL,
     Alert,
     Command,
     Down,
@@ -160,10 +161,11 @@ class Courier:
 
         Raises StoreFull or StoreFault: nothing was kept.
         """
-        blank = self._sealer.blank(draft.story.route)
+        # What was made ready waits for a press: no flood from the portal may use it up.
+        blank = self._sealer.blank(draft.story.route) if reserved else self._sealer.make_blank(draft.story.route)
         self._refill_ms = now.monotonic_ms + REFILL_AFTER_MS
         report = blank.clear.header.id
-        room = "" if draft.private else self._me.room
+        room = self._room_of(draft)
         alert = self._alert(now, draft.kind, draft.urgency, draft.private, room, draft.story.language, draft.about)
         payload = envelope.fill(blank, alert, draft.story, self._me.signing)
         self.outbox.save(report, payload, hurry=draft.hurry, reserved=reserved, now=now)
@@ -171,8 +173,8 @@ class Courier:
         return report
 
     def set_faults(self, codes: Sequence[str]) -> None:
-        """What is wrong with this kiosk; told in every heartbeat."""
-        self._faults = tuple(sorted(codes))
+        """What is wrong with this kiosk, what matters most first; told in every heartbeat, as many as have room."""
+        self._faults = tuple(codes)
 
     def connected(self, now: Moment) -> list[News]:
         """The link is up: exactly BURST envelopes go, reports first, heartbeats filling."""
@@ -363,6 +365,12 @@ class Courier:
             route_sheet_version=self.sheet.routes.version,
             faults=self._all_faults(now) if beat else (),
         )
+
+    def _room_of(self, draft: Draft) -> str:
+        """Where the alert sends people: to this kiosk's room only for those who stand in front of it."""
+        if draft.private:
+            return ""
+        return draft.story.room if draft.story.source == SOURCE_PORTAL else self._me.room
 
     def _all_faults(self, now: Moment) -> tuple[str, ...]:
         behind = self._behind_since_ms is not None and now.monotonic_ms - self._behind_since_ms > SHEET_BEHIND_MS

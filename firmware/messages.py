@@ -25,6 +25,10 @@ NAME_CHARACTERS = 80
 # msgspec counts characters or bytes as the type says; UTF-8 needs up to four bytes a character.
 TEXT_BYTES = TEXT_CHARACTERS * 4
 NAME_BYTES = NAME_CHARACTERS * 4
+# A story's `source` when it came from somebody's own phone, and what then stands in the place of a room: the phone may
+# be anywhere on the Wi-Fi, and nobody must be sent to the room of the kiosk that carried it.
+SOURCE_PORTAL = "portal"
+PHONE_ROOM = "Phone, BYOD Wi-Fi"
 
 Id = Annotated[bytes, msgspec.Meta(min_length=ID_BYTES, max_length=ID_BYTES)]
 MaybeId = Annotated[bytes, msgspec.Meta(max_length=ID_BYTES)]

@@ -15,7 +15,8 @@ from kiosk.screen.layout import NOTE_CAP_MM, TARGET_MM, Box, Place, Rect, Role, 
 
 READ_MM = 39.0
 LANGUAGE_MM = 22.0
-TALK_MM = 68.0
+TALK_MM = 54.0
+PRIVACY_MM = 20.2
 NOWHERE = Rect(0, 0, 0, 0)
 CONTROL_CAPS_MM = (3.6, 3.3, NOTE_CAP_MM)
 
@@ -83,6 +84,13 @@ def tip_bar(bar: Rect, tile: str, picture: str, bench: Bench) -> tuple[Box, Rect
         rest = bar.rows(2)[0]
     box = Box(ids.TALK, talk, Role.BUTTON, tile, speech=tile, picture=picture, tone=Tone.CALM)
     return _hide(box, talk, bench), _face(rest, bench)
+
+
+def privacy_control(beside: Rect, text: str, picture: str, bench: Bench) -> tuple[Box, Rect]:
+    """A small way to the privacy notice at the far end of the bar, and the room that is left for the day's notice."""
+    cell, rest = beside.cut_left(bench.mm(PRIVACY_MM), bench.gap)
+    cell = replace(cell, height=cell.height + bench.mm(GAP_MM))
+    return _control(_tool(ids.PRIVACY, text, text, picture), cell, bench), rest
 
 
 def _placed_wide(bar: Rect, back: Box, hide: Box, helps: Sequence[Box], bench: Bench) -> list[Box]:

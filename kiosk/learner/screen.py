@@ -21,6 +21,7 @@ from kiosk.screen.paint import Painter
 from kiosk.screen.speech import Speech
 from kiosk.screen.text import Typesetter
 from kiosk.screen.window import Touched, Window, WindowEvent, Woken
+from kiosk.talk import questions
 from kiosk.talk import state as talk
 from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.policy import Policy
@@ -96,6 +97,8 @@ class LearnerScreen:
         self._touched_ms, self._looked_ms = now_ms, 0
         if box.id == ids.TALK:
             return [talk.Opened("touch")]
+        if box.id == ids.PRIVACY:
+            return [talk.Chosen(questions.PRIVACY.id)]
         if box.id == ids.HIDE:
             self._speech.stop()
             return [talk.HideNow()]

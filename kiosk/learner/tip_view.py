@@ -35,8 +35,9 @@ def tip_boxes(view: LearnerView, page: TipPage, bench: Bench) -> list[Box]:
     talk, beside = bars.tip_bar(bar, page.tile, page.tile_picture, bench)
     human_way, content = _human_way(page.note, content, bench)
     made = [*((page.quiz and _quiz(page, content, bench)) or _tip(page, content, bench)), *human_way]
+    privacy, beside = bars.privacy_control(beside, page.privacy.label, page.privacy.picture, bench)
     made += _notice(view.notice, beside, view, bench)
-    return [*made, talk, *corner_dot(page.dot, bench)]
+    return [*made, talk, privacy, *corner_dot(page.dot, bench)]
 
 
 def corner_dot(sign: Sign, bench: Bench) -> list[Box]:
@@ -127,11 +128,15 @@ def _line(id: str, text: str, top: int, room: Rect, bench: Bench, cap: float, *,
 def _notice(text: str, rect: Rect, view: LearnerView, bench: Bench) -> list[Box]:
     """An ordinary line beside the tile, with the dots that show which tip this is."""
     dots = _dots(view, rect, bench)
-    room = replace(rect, height=rect.height - bench.mm(PAGE_DOT_MM + 2.2)) if dots else rect
     if not text:
         return dots
+    room = replace(rect, height=rect.height - bench.mm(PAGE_DOT_MM + 2.2)) if dots else rect
     box = Box("notice", room, Role.NOTE, text, speech=text, tone=Tone.QUIET, align=Align.START)
-    return [bench.fitted(box, bench.caps(NOTICE_MM, NOTE_CAP_MM)), *dots]
+    beside_dots = bench.fitted(box, bench.caps(NOTICE_MM, NOTE_CAP_MM))
+    if bench.fits(beside_dots):
+        return [beside_dots, *dots]
+    # Where words are big the notice is worth more than the dots.
+    return [bench.fitted(replace(box, rect=rect), bench.caps(NOTICE_MM, NOTE_CAP_MM))]
 
 
 def _dots(view: LearnerView, rect: Rect, bench: Bench) -> list[Box]:

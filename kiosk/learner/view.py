@@ -13,6 +13,7 @@ from kiosk.screen.keyboard import KeyboardWords, Layer
 from kiosk.talk.pages import Page, TipPage
 
 TALK = "control-talk"
+PRIVACY = "control-privacy"
 BACK = "control-back"
 HIDE = "control-hide"
 PART = "control-part"

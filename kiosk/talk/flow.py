@@ -153,6 +153,8 @@ def _touch(state: TalkState, event: Event, now_ms: int, policy: Policy) -> _Step
 
 def _chosen(state: TalkState, option_id: str, now_ms: int, policy: Policy) -> _Step:
     if not state.open:
+        if option_id == questions.PRIVACY.id:
+            return replace(_open(state, Opened("touch"), now_ms), screen=ScreenId.PRIVACY), ()
         return _quiz(state, option_id, now_ms, policy), ()
     option = next((option for option in offered(state, policy, now_ms) if option.id == option_id), None)
     if option is None:
@@ -211,7 +213,7 @@ def _target(state: TalkState, target: ScreenId, policy: Policy) -> ScreenId:
     if target is ScreenId.SEND and state.report is not None:
         return ScreenId.WHO
     if target is ScreenId.STAFF and not policy.staff_choices:
-        target = ScreenId.NAME
+        target = ScreenId.REPORTER
     return target
 
 
@@ -222,7 +224,7 @@ def _back(state: TalkState) -> _Step:
     if state.history:
         back = replace(state, screen=state.history[-1], history=state.history[:-1], category_page=0)
         return _left(back), forget
-    if state.screen is ScreenId.DANGER:
+    if state.screen in questions.FIRST_SCREENS:
         return _hide(state, state.touched_ms)
     return state, ()
 
@@ -279,7 +281,7 @@ def _choose_try_again(state: TalkState, now_ms: int, policy: Policy) -> _Step:
     sends = tuple(sending.send for sending in state.sendings if sending.failed)
     report = state.report
     if report is not None and report.failed:
-        report = replace(report, failed=False)
+        report = replace(report, failed=False, unsure=False)
     return replace(state, report=report, sendings=tuple(Sending(s.send) for s in state.sendings)), sends
 
 
@@ -358,10 +360,10 @@ def _saved(state: TalkState, event: Saved, policy: Policy) -> _Step:
     if found is None:
         return state, ()
     if state.call is not None and state.call.ticket == event.ticket:
-        state = replace(state, call=replace(state.call, report=event.report, failed=False))
+        state = replace(state, call=replace(state.call, report=event.report, failed=False, unsure=False))
     if state.report is not None and state.report.ticket == event.ticket:
-        told = replace(state.report, report=event.report, failed=False, code=event.code, code_digest=event.code_digest)
-        state = replace(state, report=told)
+        told = replace(state.report, report=event.report, failed=False, unsure=False)
+        state = replace(state, report=replace(told, code=event.code, code_digest=event.code_digest))
     field = found.send.words
     if field is None or FIELDS.get(state.screen) is not field:
         return state, ()
@@ -376,17 +378,18 @@ def _save_failed(state: TalkState, event: SaveFailed, now_ms: int) -> _Step:
         return state, ()
     if rest.call is not None and rest.call.ticket == event.ticket:
         # Nothing of the silent call is on the screen but the dot and the next tip; holding again tries again.
-        return replace(rest, call=replace(rest.call, failed=True)), ()
+        return replace(rest, call=replace(rest.call, failed=True, unsure=event.unsure)), ()
     if found.send.words is not None and FIELDS.get(rest.screen) is found.send.words:
         return replace(rest, typed_failed=True), ()
     report = rest.report
     if report is None or found.send.words is not None or not _belongs(report, found.send):
         return replace(rest, unseen_failure_ms=now_ms), ()
     if report.ticket == event.ticket:
-        report = replace(report, failed=True)
+        report = replace(report, failed=True, unsure=event.unsure)
     # Five words whose digest is not on its way would be a promise that nobody can keep.
     code = CodeState.NONE if found.send.draft.story.code_digest else rest.code
-    return replace(rest, report=report, code=code, sendings=(*rest.sendings, replace(found, failed=True))), ()
+    again = replace(found, failed=True, unsure=event.unsure)
+    return replace(rest, report=report, code=code, sendings=(*rest.sendings, again)), ()
 
 
 def _belongs(report: Told, send: Send) -> bool:

@@ -32,7 +32,7 @@ def offered(state: TalkState, policy: Policy, now_ms: int) -> tuple[Option, ...]
         case ScreenId.TRUTHS:
             return _truths_options(state, fixed)
         case ScreenId.STAFF:
-            return tuple(Option(c.id, c.label, "adult", ScreenId.NAME) for c in policy.staff_choices) + fixed
+            return tuple(Option(c.id, c.label, "adult", ScreenId.REPORTER) for c in policy.staff_choices) + fixed
         case ScreenId.MEET:
             return tuple(Option(p.id, p.label, p.picture, ScreenId.WORDS) for p in policy.places) + fixed
         case ScreenId.NAME | ScreenId.WORDS:

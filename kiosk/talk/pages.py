@@ -21,17 +21,19 @@ from kiosk.talk.offers import (
     pages_of_categories,
 )
 from kiosk.talk.policy import Policy, Tip
-from kiosk.talk.questions import SCREENS, ScreenId
+from kiosk.talk.privacy import privacy_notice
+from kiosk.talk.questions import SCREENS, Option, ScreenId
 from kiosk.talk.sending import urgency_asked
 from kiosk.talk.state import Answers, CodeState, Field, TalkState, Told
 from kiosk.talk.truths import DutyView, Facts, Say, Sign, Truth, TruthView, english, sentence, truth_of
 
 # Truths that mean: do not rely on this, go to a person.
-_HUMAN_TRUTHS = (Truth.HUMAN_WAY, Truth.REFUSED, Truth.DISK_FULL)
+_HUMAN_TRUTHS = (Truth.HUMAN_WAY, Truth.REFUSED, Truth.DISK_FULL, Truth.UNSURE)
 SENT_BODY_ADULT = "What you say now is not shown on the office screen. It goes to the people chosen for this."
 DANGER_BODY_PACE = "You told us of danger: the office is called now, whatever you choose here."
 TODAY_BODY_PACE = "Because of what you told us, it goes to staff for today, whatever you choose here."
 ADDITION_FAILED = "What you added could not be saved. It was not sent."
+ADDITION_UNSURE = "We can't tell if what you added was saved."
 SAVING = "Saving…"
 QUIZ_RIGHT = "That's it."
 QUIZ_WRONG = "Not quite. Think again."
@@ -39,7 +41,7 @@ CODE_UNKNOWN = "We do not know these words here. Try the kiosk that you used, or
 CODES_REST = "We do not know these words. Wait a minute before you try again, or go to {place}."
 SENTENCES = (
     *(SENT_BODY_ADULT, DANGER_BODY_PACE, TODAY_BODY_PACE, ADDITION_FAILED, SAVING, QUIZ_RIGHT, QUIZ_WRONG),
-    *(CODE_UNKNOWN, CODES_REST, truths.EITHER_PLACE),
+    *(CODE_UNKNOWN, CODES_REST, ADDITION_UNSURE, truths.EITHER_PLACE),
 )
 
 
@@ -103,6 +105,7 @@ class TipPage:
     body: str
     picture: str
     tile: str
+    privacy: OptionView
     tile_picture: str = "talk"
     note: str = ""
     dot: Sign = Sign.NONE
@@ -121,7 +124,7 @@ def talk_page(state: TalkState, policy: Policy, duty: DutyView, now_ms: int, say
         options=_options(state, policy, now_ms, say),
         strip=say(questions.STRIP),
         hide=say(questions.HIDE),
-        back=say(questions.BACK) if state.history or state.screen is ScreenId.DANGER else "",
+        back=say(questions.BACK) if state.history or state.screen in questions.FIRST_SCREENS else "",
         body=tuple(say(line) for line in _body(state, policy)),
         duty=_duty_words(view, facts, say),
         still_there=say(questions.STILL_THERE) if state.still_there else "",
@@ -138,6 +141,7 @@ def tip_page(state: TalkState, policy: Policy, duty: DutyView, now_ms: int, say:
         body=say(tip.body),
         picture=tip.picture,
         tile=say(questions.TILE),
+        privacy=_view(questions.PRIVACY, say),
         note=_note(state, policy, duty, now_ms, say),
         dot=_dot(state, duty, now_ms),
     )
@@ -172,6 +176,8 @@ def _with_parts(
             return _with_advice(page, state, policy, facts, say)
         case ScreenId.CODE:
             return _with_code(page, state, say)
+        case ScreenId.PRIVACY:
+            return replace(page, body=privacy_notice(policy, say))
         case _:
             return page
 
@@ -179,15 +185,16 @@ def _with_parts(
 def _options(state: TalkState, policy: Policy, now_ms: int, say: Say) -> tuple[OptionView, ...]:
     field_name = SCREENS[state.screen].answers
     chosen = getattr(state.answers, field_name) if field_name else ""
-    return tuple(
-        OptionView(option.id, say(option.label), option.picture, option.quiet, chosen=bool(chosen == option.id))
-        for option in offered(state, policy, now_ms)
-    )
+    return tuple(_view(option, say, chosen=bool(chosen == option.id)) for option in offered(state, policy, now_ms))
+
+
+def _view(option: Option, say: Say, *, chosen: bool = False) -> OptionView:
+    return OptionView(option.id, say(option.label), option.picture, option.quiet, chosen)
 
 
 def _body(state: TalkState, policy: Policy) -> tuple[str, ...]:
     standing = SCREENS[state.screen].body
-    failed = (ADDITION_FAILED,) if _addition_failed(state) else ()
+    failed = _failed_additions(state)
     match state.screen:
         case ScreenId.ADULT if state.report is not None:
             standing = SENT_BODY_ADULT
@@ -204,15 +211,18 @@ def _pace_body(answers: Answers, policy: Policy, standing: str) -> str:
     return {"now": DANGER_BODY_PACE, "today": TODAY_BODY_PACE}.get(slowest.value, standing)
 
 
-def _addition_failed(state: TalkState) -> bool:
+def _failed_additions(state: TalkState) -> tuple[str, ...]:
     report_ticket = None if state.report is None else state.report.ticket
-    return any(sending.send.ticket != report_ticket for sending in failed_sendings(state))
+    failed = [sending for sending in failed_sendings(state) if sending.send.ticket != report_ticket]
+    if not failed:
+        return ()
+    return (ADDITION_UNSURE if all(sending.unsure for sending in failed) else ADDITION_FAILED,)
 
 
 def _truth_view(told: Told | None, duty: DutyView, now_ms: int) -> TruthView:
     if told is None:
         return truth_of(None, duty, now_ms)
-    return truth_of(told.progress, duty, now_ms, failed=told.failed)
+    return truth_of(told.progress, duty, now_ms, failed=told.failed, unsure=told.unsure)
 
 
 def _duty_words(view: TruthView, facts: Facts, say: Say) -> str:

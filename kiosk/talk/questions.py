@@ -38,12 +38,14 @@ class ScreenId(StrEnum):
     WHO = "who"
     PACE = "pace"
     STAFF = "staff"
+    REPORTER = "reporter"
     NAME = "name"
     MEET = "meet"
     WORDS = "words"
     ADVICE = "advice"
     CODE = "code"
     NO_REPLY = "no-reply"
+    PRIVACY = "privacy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ CATEGORIES: tuple[Option, ...] = (
 RATHER_NOT_SAY_OPTION = Option(RATHER_NOT_SAY, "Rather not say", "closed-mouth", ScreenId.SEND, quiet=True)
 MORE_CATEGORIES = Option("more-pictures", "More pictures", "more", ScreenId.CATEGORY, quiet=True)
 SKIP = "skip"
+# On the idle page: what is kept of whom. It leads to a page like any other of the talk.
+PRIVACY = Option("privacy", "Your privacy", "padlock", ScreenId.PRIVACY, quiet=True)
+# Nothing lies behind them: going back from here hides.
+FIRST_SCREENS = frozenset({ScreenId.DANGER, ScreenId.PRIVACY})
 TAKE_BACK = Option("take-back", "I sent this by mistake", "again", ScreenId.TRUTHS, quiet=True)
 TAKE_BACK_CALL = Option("take-back-call", "I called someone by mistake", "again", ScreenId.DANGER, quiet=True)
 TRY_AGAIN = Option("try-again", "Try again", "again", ScreenId.TRUTHS)
@@ -121,7 +127,7 @@ SKIP_UNASKED = Option(SKIP, "Skip", "skip", ScreenId.WHO, quiet=True)
 # Answers that stand on a screen only sometimes (see `offers`).
 LOOSE_OPTIONS = (
     *(RATHER_NOT_SAY_OPTION, MORE_CATEGORIES, TAKE_BACK, TAKE_BACK_CALL, TRY_AGAIN, SHOW_WORDS, DOT_WORDS),
-    *(LOOK_UP_CODE, SEND_WORDS, SHOW_CODE, KEPT_CODE, GO_ON, SKIP_UNASKED),
+    *(LOOK_UP_CODE, SEND_WORDS, SHOW_CODE, KEPT_CODE, GO_ON, SKIP_UNASKED, PRIVACY),
 )
 
 SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
@@ -202,7 +208,7 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                 "Shall an adult talk to you today?",
                 "If there is danger, the office is called at once, whatever you choose here.",
                 (
-                    Option("information", "No, just so you know", "information", ScreenId.NAME),
+                    Option("information", "No, just so you know", "information", ScreenId.REPORTER),
                     Option("today", "Yes, talk to me today", "today", ScreenId.STAFF),
                     Option("now", "Act now", "call", ScreenId.STAFF),
                     Option(SKIP, "Skip", "skip", ScreenId.STAFF, quiet=True),
@@ -213,8 +219,21 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                 ScreenId.STAFF,
                 "Who would you like to talk to?",
                 "This does not change who can read your message.",
-                (Option(SKIP, "Skip", "skip", ScreenId.NAME, quiet=True),),
+                (Option(SKIP, "Skip", "skip", ScreenId.REPORTER, quiet=True),),
                 answers="staff_choice",
+            ),
+            Screen(
+                ScreenId.REPORTER,
+                "Who are you here?",
+                "Everybody may tell us something. You need not say.",
+                (
+                    Option("learner", "A learner", "me", ScreenId.NAME),
+                    Option("staff", "I work here", "card", ScreenId.NAME),
+                    Option("visitor", "A visitor", "name", ScreenId.NAME),
+                    Option("parent-or-carer", "A parent or carer", "adult", ScreenId.NAME),
+                    Option(SKIP, "Skip", "skip", ScreenId.NAME, quiet=True),
+                ),
+                answers="reporter",
             ),
             Screen(
                 ScreenId.NAME,
@@ -262,6 +281,15 @@ SCREENS: Mapping[ScreenId, Screen] = MappingProxyType(
                 (
                     Option("code", "Give me a way", "code", ScreenId.CODE),
                     Option("truths", "That is all right", "yes", ScreenId.TRUTHS),
+                ),
+            ),
+            # What it says stands in `privacy`, because it names the site's own facts.
+            Screen(
+                ScreenId.PRIVACY,
+                "Your privacy",
+                options=(
+                    Option("danger", "Talk to someone", "talk", ScreenId.DANGER),
+                    Option("done", "Done", "done", ScreenId.IDLE),
                 ),
             ),
         )

@@ -41,6 +41,7 @@ def _story(state: TalkState, policy: Policy, said: Answers, *, code_digest: byte
         pace=said.pace,
         staff_choice=said.staff_choice,
         meet=said.meet,
+        reporter=said.reporter,
         source=state.source,
         language=state.language,
         code_digest=code_digest,

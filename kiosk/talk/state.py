@@ -34,6 +34,7 @@ class Answers:
     pace: str = ""
     staff_choice: str = ""
     meet: str = ""
+    reporter: str = ""
 
     @property
     def private(self) -> bool:
@@ -109,9 +110,10 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class SaveFailed:
-    """The draft of `ticket` could not be saved; nothing was sent."""
+    """The draft of `ticket` could not be saved; nothing was sent. `unsure`: nobody can tell whether it was."""
 
     ticket: int
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,8 @@ Effect = Send | TypeCharacter | DeleteCharacter | Forget | LookUp
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A report that was handed over. `report` is empty until it is saved; `failed`: it could not be saved."""
+    """A report that was handed over. `report` is empty until it is saved; `failed`: it could not be saved, or, with
+    `unsure`, nobody can tell."""
 
     ticket: int
     urgency: Urgency
@@ -203,6 +206,7 @@ class Told:
     at_ms: int
     report: bytes = NO_ID
     failed: bool = False
+    unsure: bool = False
     taken_back: bool = False
     progress: ProgressView | None = None
     code: tuple[str, ...] = ()
@@ -223,6 +227,7 @@ class Sending:
 
     send: Send
     failed: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

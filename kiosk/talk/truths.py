@@ -38,6 +38,7 @@ class Truth(StrEnum):
     CLOSED = "closed"
     REFUSED = "refused"
     DISK_FULL = "disk-full"
+    UNSURE = "unsure"
 
 
 class Sign(StrEnum):
@@ -102,6 +103,10 @@ WORDS: Mapping[Truth, Wording] = MappingProxyType(
         Truth.DISK_FULL: Wording(
             "Could not save. Not sent. Go to {place}.", "It did not work. It was not sent. Go to {place}."
         ),
+        Truth.UNSURE: Wording(
+            "We can't tell if this was saved. Don't wait: go to {place}. Danger: {danger}.",
+            "We do not know if we kept it. Do not wait. Go to {place}. Danger: {danger}.",
+        ),
     }
 )
 
@@ -128,6 +133,7 @@ _SIGNS: Mapping[Truth, Sign] = MappingProxyType(
         Truth.CLOSED: Sign.FULL,
         Truth.REFUSED: Sign.FAILED,
         Truth.DISK_FULL: Sign.FAILED,
+        Truth.UNSURE: Sign.FAILED,
     }
 )
 
@@ -219,9 +225,12 @@ def duty_truth(duty: DutyView) -> Truth | None:
     return Truth.DUTY_UNKNOWN
 
 
-def truth_of(progress: ProgressView | None, duty: DutyView, now_ms: int, *, failed: bool = False) -> TruthView:
-    """What is proved of a report at `now_ms`. `failed`: the store said that it could not save."""
-    return TruthView(_report_truth(progress, now_ms, failed), duty_truth(duty), duty.until)
+def truth_of(
+    progress: ProgressView | None, duty: DutyView, now_ms: int, *, failed: bool = False, unsure: bool = False
+) -> TruthView:
+    """What is proved of a report at `now_ms`. `failed`: the store said that it could not save; `unsure`: it said
+    nothing in time."""
+    return TruthView(_report_truth(progress, now_ms, failed, unsure), duty_truth(duty), duty.until)
 
 
 def sentence(truth: Truth, facts: Facts, say: Say = english, *, until: str = "") -> str:
@@ -236,9 +245,9 @@ def sentence(truth: Truth, facts: Facts, say: Say = english, *, until: str = "")
     )
 
 
-def _report_truth(progress: ProgressView | None, now_ms: int, failed: bool) -> Truth | None:
+def _report_truth(progress: ProgressView | None, now_ms: int, failed: bool, unsure: bool) -> Truth | None:
     if progress is None:
-        return Truth.DISK_FULL if failed else None
+        return (Truth.UNSURE if unsure else Truth.DISK_FULL) if failed else None
     for stage, truth in _BY_STAGE:
         if stage in progress.stages:
             return truth

@@ -76,6 +76,7 @@ class SitePolicy:
     tips: tuple[SiteTip, ...]
     young: bool = False
     idle_ms: int = 90_000
+    retention_days: int = 2190
     go_to: str = "reception"
     go_to_outside: str = "someone you trust outside school"
     danger_line: Line = field(default_factory=lambda: Line("emergency", "Emergency", "999", "Danger now"))

@@ -213,7 +213,7 @@ def test_a_tap_of_the_button_opens_the_talk(kiosk: KioskTurns) -> None:
 
 
 def at_words(kiosk: KioskTurns) -> None:
-    kiosk.touch(*DANGER, "add-more", "skip", "me", "today", "skip", "skip", "skip")
+    kiosk.touch(*DANGER, "add-more", "skip", "me", "today", "skip", "skip", "skip", "skip")
     assert kiosk.talk.screen is ScreenId.WORDS
 
 

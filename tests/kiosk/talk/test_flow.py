@@ -87,7 +87,7 @@ def test_young_learners_are_asked_three_questions() -> None:
 @pytest.mark.requirement("L2", "L4", "L5", "L10")
 def test_what_comes_later_is_an_addition_to_the_report() -> None:
     """Who, pace, staff, place and when to meet are each handed over alone, linked to the report, with its route."""
-    player = Player().play(*ORDINARY, "add-more", "someone-else", "today", "nurse", "skip", "library", "skip")
+    player = Player().play(*ORDINARY, "add-more", "someone-else", "today", "nurse", "skip", "skip", "library", "skip")
     report, *additions = player.sends
     said = [(a.draft.story.who, a.draft.story.pace, a.draft.story.staff_choice, a.draft.story.meet) for a in additions]
     assert said == [
@@ -241,7 +241,7 @@ def test_a_site_may_name_a_place_like_one_of_our_answers() -> None:
     policy = young()
     place = Place("send", "At the bus stop")
     player = Player(replace(policy, places=(place,)))
-    player.play(*ORDINARY[:3], "send", "add-more", "me", "information", "skip", "send")
+    player.play(*ORDINARY[:3], "send", "add-more", "me", "information", "skip", "skip", "send")
     assert player.sends[-1].draft.story.meet == "send"
     assert player.sends[-1].draft.kind is Kind.ADDITION
 
@@ -301,7 +301,7 @@ def _type(player: Player, words: str) -> Player:
 
 
 def _at_words() -> Player:
-    return Player().play(*ORDINARY, "add-more", "skip", "skip", "skip", "skip", "skip")
+    return Player().play(*ORDINARY, "add-more", "skip", "skip", "skip", "skip", "skip", "skip")
 
 
 @pytest.mark.requirement("L6")
@@ -356,11 +356,44 @@ def test_leaving_the_page_wipes_unsent_words() -> None:
 
 def test_a_name_is_offered_not_asked_for() -> None:
     """The name is its own addition and goes into the story's name; without it nothing is sent."""
-    player = Player().play(*ORDINARY, "add-more", "me", "information")
+    player = Player().play(*ORDINARY, "add-more", "me", "information", "skip")
     at_name, sent = player.state.screen, len(player.sends)
     _type(player, "Sam").play("send-words")
     assert [send.words for send in player.sends[sent:]] == [Field.NAME]
     assert (at_name, player.state.screen) == (ScreenId.NAME, ScreenId.MEET)
+
+
+@pytest.mark.requirement("L9")
+@pytest.mark.parametrize("reporter", ["learner", "staff", "visitor", "parent-or-carer"])
+def test_whoever_reports_may_say_who_they_are(reporter: str) -> None:
+    """After sending and never before; it is an addition of its own, and what follows does not say it again."""
+    player = Player().play(*ORDINARY)
+    assert player.sends[0].draft.story.reporter == ""
+    player.play("add-more", "me", "information")
+    assert player.state.screen is ScreenId.REPORTER
+    player.play(reporter)
+    assert (player.sends[-1].draft.story.reporter, player.state.screen) == (reporter, ScreenId.NAME)
+    player.play("skip", "library")
+    assert (player.sends[-1].draft.story.reporter, player.sends[-1].draft.story.meet) == ("", "library")
+
+
+def test_who_reports_need_not_be_said() -> None:
+    """Skipping sends nothing."""
+    player = Player().play(*ORDINARY, "add-more", "skip", "skip", "skip", "skip")
+    assert (len(player.sends), player.state.screen) == (1, ScreenId.NAME)
+
+
+@pytest.mark.requirement("D7")
+def test_the_privacy_notice_is_one_touch_from_the_tips() -> None:
+    """It opens like any page of the talk, hides like one, leads back to the tips, or on to the question of danger."""
+    for leaving in (Back(), HideNow(), "done", Opened("button")):
+        player = Player().play("privacy")
+        assert player.state.screen is ScreenId.PRIVACY
+        assert player.play(leaving).state.screen is ScreenId.IDLE
+    player = Player().play("privacy", "danger")
+    assert player.state.screen is ScreenId.DANGER
+    assert player.play(Back()).state.screen is ScreenId.PRIVACY
+    assert player.sends == []
 
 
 # ------------------------------------------------------------------ code and failures

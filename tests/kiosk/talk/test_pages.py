@@ -12,7 +12,7 @@ from kiosk.talk.catalogue import SAFETY, sentences, site_sentences
 from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.pictures import PICTURES
 from kiosk.talk.questions import SCREENS, ScreenId
-from kiosk.talk.state import Chosen, CodeFound, Event, Opened, ProgressChanged, SaveFailed, SilentCall, Tick
+from kiosk.talk.state import Chosen, CodeFound, Event, HideNow, Opened, ProgressChanged, SaveFailed, SilentCall, Tick
 from kiosk.talk.tips import TIP_TURN_MS
 from kiosk.talk.truths import DutyView, Sign
 from tests.support.talks import Player, Proof, report_id, secondary
@@ -31,12 +31,14 @@ WAYS: dict[ScreenId, tuple[Event | str, ...]] = {
     ScreenId.WHO: ("yes", "add-more", "skip"),
     ScreenId.PACE: ("yes", "add-more", "skip", "me"),
     ScreenId.STAFF: ("yes", "add-more", "skip", "me", "today"),
-    ScreenId.NAME: ("yes", "add-more", "skip", "me", "information"),
-    ScreenId.MEET: ("yes", "add-more", "skip", "me", "information", "skip"),
-    ScreenId.WORDS: ("yes", "add-more", "skip", "me", "information", "skip", "skip"),
+    ScreenId.REPORTER: ("yes", "add-more", "skip", "me", "information"),
+    ScreenId.NAME: ("yes", "add-more", "skip", "me", "information", "skip"),
+    ScreenId.MEET: ("yes", "add-more", "skip", "me", "information", "skip", "skip"),
+    ScreenId.WORDS: ("yes", "add-more", "skip", "me", "information", "skip", "skip", "skip"),
     ScreenId.ADVICE: ("yes", "advice"),
     ScreenId.CODE: ("yes", "code"),
     ScreenId.NO_REPLY: ("yes", "code", "no-reply"),
+    ScreenId.PRIVACY: (HideNow(), "privacy"),
 }
 
 

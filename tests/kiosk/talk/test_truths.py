@@ -100,6 +100,14 @@ def test_waiting_is_told_at_5_and_20_seconds(waited_ms: int, truth: Truth) -> No
     assert truth_of(slow, ON, 20_700 + waited_ms).truth is truth
 
 
+def test_nobody_can_tell_is_said_only_where_nobody_can_tell() -> None:
+    """Neither "saved" nor "not saved" when no answer came; what was proved before stands above it."""
+    assert truth_of(None, ON, 0, failed=True, unsure=True).truth is Truth.UNSURE
+    assert truth_of(None, ON, 0, failed=True, unsure=True).sign is Sign.FAILED
+    assert truth_of(None, ON, 0, unsure=True).truth is None
+    assert truth_of(Proof(), ON, 0, failed=True, unsure=True).truth is Truth.SAVED
+
+
 def test_going_soon_is_not_said_for_ever() -> None:
     """A report without hurry that has not left when its heartbeat is overdue is counted as waiting."""
     slow = Proof(saved_ms=0, hurry=False)
@@ -128,6 +136,7 @@ PLAIN = {
     Truth.CLOSED: "Staff have closed this. Not over? Tell us again.",
     Truth.REFUSED: "The office could not open this. Go to reception.",
     Truth.DISK_FULL: "Could not save. Not sent. Go to reception.",
+    Truth.UNSURE: "We can't tell if this was saved. Don't wait: go to reception. Danger: 999.",
 }
 
 
