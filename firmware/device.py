@@ -37,12 +37,12 @@ from firmware.profile import Profile, parse_profile
 from firmware.reception import DeskIdentity
 from firmware.sealer import KioskIdentity
 from firmware.settings import DeviceKind, DeviceSettings, Root
+from firmware.vouchers import VOUCHER_KEY_BYTES
 
 _log = logging.getLogger("quietbell.device")
 
 _FROM_BUNDLE = "copy the device's bundle here again"
 _PUBLIC_KEY_BYTES = 32
-VOUCHER_KEY_BYTES = 32
 
 _T = TypeVar("_T")
 
