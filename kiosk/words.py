@@ -1,12 +1,13 @@
 """Words in the reader's language: gettext catalogues read from `.po` files, which a fresh clone has.
 
 The source language is English: what has no translation is shown in English, and `missing` tells. The catalogues ship
-with the program, so a wrong one is a fault of ours: it raises ValueError, and a test reads them all. Knows nothing of
-Quietbell.
+with the program, so a wrong one is a fault of ours: it raises ValueError, and a test reads them all. One that no
+speaker of the language has checked says so in its header, and `checked` passes that on. Knows nothing of Quietbell.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -22,7 +23,18 @@ from babel.messages.pofile import PoFileError, read_po
 SOURCE_LANGUAGE = "en"
 # English for those who find reading hard: a private-use subtag (BCP 47, section 2.2.7).
 EASY_ENGLISH = "en-x-easy"
-RIGHT_TO_LEFT = frozenset({"ar", "ur"})
+# Each fact in a right-to-left sentence stands between these (UAX #9: first strong isolate, pop directional isolate):
+# a telephone number keeps the order of its groups, and a name in Latin letters does not pull a full stop along.
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_CHECKED = re.compile(rb'^"X-Checked-By-Speaker: (yes|no)\\n"\s*$', re.MULTILINE)
+_MOMENT = re.compile(
+    r"(?P<clock>\d\d:\d\d)(?: (?P<tomorrow>tomorrow)| on (?P<day>[A-Z][a-z]+)| on (?P<date>\d\d? [A-Z][a-z]+))"
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 class Words:
@@ -32,15 +44,33 @@ class Words:
         """Raises ValueError when there is no such catalogue."""
         self.language = language
         self._catalogue = _load(language)
-
-    @property
-    def right_to_left(self) -> bool:
-        return self.language.partition("-")[0] in RIGHT_TO_LEFT
+        self.right_to_left = _locale(language).text_direction == "rtl"
 
     def text(self, message: str, /, **facts: str) -> str:
         """The sentence in this language, with its facts filled in."""
         found = self._catalogue.get(message, message)
+        if self.right_to_left:
+            facts = {name: f"{_ISOLATE}{fact}{_END_ISOLATE}" if fact else "" for name, fact in facts.items()}
         return found.format(**facts) if facts else found
+
+    def moment(self, english: str) -> str:
+        """A time as `firmware.opening_hours` says it ("08:15 tomorrow", "08:15 on Monday", "08:15 on 3 May"), in this
+        language; whatever else it is, unchanged."""
+        match = _MOMENT.fullmatch(english)
+        if match is None or self.language.partition("-")[0] == SOURCE_LANGUAGE:
+            return english
+        if match["tomorrow"]:
+            return self.text("{clock} tomorrow", clock=match["clock"])
+        day = self._day(match["day"]) if match["day"] else self._date(*match["date"].split(" "))
+        return self.text("{clock} on {day}", clock=match["clock"], day=day) if day else english
+
+    def _day(self, english: str) -> str:
+        return _locale(self.language).days["format"]["wide"][_DAYS.index(english)] if english in _DAYS else ""
+
+    def _date(self, day: str, english: str) -> str:
+        if english not in _MONTHS:
+            return ""
+        return f"{day} {_locale(self.language).months['format']['wide'][_MONTHS.index(english) + 1]}"
 
     def missing(self, message: str) -> bool:
         """Whether a reader of this language would get this sentence untranslated."""
@@ -57,7 +87,23 @@ def own_name(language: str) -> str:
     """A language's name in that language, for whoever is looking for it."""
     if language == EASY_ENGLISH:
         return "Easy English"
-    return Locale.parse(language, sep="-").get_display_name() or language
+    name = _locale(language).get_display_name() or language
+    return name[:1].upper() + name[1:]
+
+
+def checked(language: str) -> bool:
+    """Whether somebody who speaks this language has read its catalogue; what we wrote in English needs no such reader.
+
+    Whoever lets a reader choose a language says it of those that are not checked.
+    """
+    _load(language)
+    return language.partition("-")[0] == SOURCE_LANGUAGE or is_marked_checked(_file(language).read_bytes())
+
+
+def is_marked_checked(untrusted_text: bytes) -> bool:
+    """What a catalogue's header says of itself; one that says nothing was not checked."""
+    match = _CHECKED.search(untrusted_text.partition(b"\n\n")[0])
+    return match is not None and match[1] == b"yes"
 
 
 def parse_catalogue(untrusted_text: bytes, file: str) -> Mapping[str, str]:
@@ -96,9 +142,19 @@ def _folder() -> Traversable:
     return resources.files("kiosk") / "locales"
 
 
+def _file(language: str) -> Traversable:
+    return _folder() / f"{language}.po"
+
+
+@cache
+def _locale(language: str) -> Locale:
+    """What Babel knows of a language; it knows no private-use subtags."""
+    return Locale.parse(language.partition("-x-")[0], sep="-")
+
+
 @cache
 def _load(language: str) -> Mapping[str, str]:
     if language not in languages():
         raise ValueError(f"{language[:20]!r} is not a language here: use one of {', '.join(languages())}")
-    file = _folder() / f"{language}.po"
+    file = _file(language)
     return parse_catalogue(file.read_bytes(), str(file)) if file.is_file() else MappingProxyType({})

@@ -8,11 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware.opening_hours import DAYS, MONTHS
 from kiosk.talk.catalogue import SAFETY, sentences, site_sentences
 from kiosk.talk.pages import talk_page
 from kiosk.talk.state import Opened
 from kiosk.talk.truths import WORDS, DutyView
-from kiosk.words import EASY_ENGLISH, SOURCE_LANGUAGE, Words, languages, parse_catalogue
+from kiosk.words import (
+    EASY_ENGLISH,
+    SOURCE_LANGUAGE,
+    Words,
+    checked,
+    is_marked_checked,
+    languages,
+    own_name,
+    parse_catalogue,
+)
 from tests.support.talks import Player, secondary
 
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
@@ -97,5 +107,59 @@ def test_an_unknown_language_names_those_that_are_here() -> None:
 
 
 def test_only_some_scripts_run_from_the_right() -> None:
-    """English and Easy English run from the left."""
-    assert not any(Words(language).right_to_left for language in (SOURCE_LANGUAGE, EASY_ENGLISH))
+    """Arabic and Urdu run from the right, all others from the left, by what Unicode says of their scripts."""
+    assert [language for language in languages() if Words(language).right_to_left] == ["ar", "ur"]
+
+
+def test_languages_are_offered_in_their_own_name() -> None:
+    """Whoever looks for a language reads its name as its readers write it."""
+    assert [own_name(language) for language in languages()] == [
+        *("English", "العربية", "Cymraeg", "Easy English", "Polski", "اردو"),
+    ]
+
+
+def test_only_what_a_speaker_has_read_counts_as_checked() -> None:
+    """Machine-made catalogues say that nobody has checked them; so does one that says nothing; English is ours."""
+    assert [language for language in languages() if checked(language)] == [SOURCE_LANGUAGE, EASY_ENGLISH]
+    assert is_marked_checked(catalogue(("a", "b")).replace(b"\n\n", b'\n"X-Checked-By-Speaker: yes\\n"\n\n', 1))
+    assert not is_marked_checked(catalogue(("a", "b")))
+    assert not is_marked_checked(catalogue(("a", "b")) + b'"X-Checked-By-Speaker: yes\\n"\n')
+
+
+def test_facts_keep_their_own_direction() -> None:
+    """In a sentence that runs from the right each fact is isolated, so that 0800 1111 is not read as 1111 0800."""
+    said = Words("ar").text("We can't tell if anyone is there. Danger: {danger}.", danger="0800 1111")
+    assert "\u20680800 1111\u2069" in said
+    assert "\u2068" not in Words("pl").text("We can't tell if anyone is there. Danger: {danger}.", danger="999")
+
+
+@pytest.mark.parametrize(
+    ("language", "english", "said"),
+    [
+        ("en", "08:15 tomorrow", "08:15 tomorrow"),
+        ("en-x-easy", "08:15 on Monday", "08:15 on Monday"),
+        ("pl", "08:15", "08:15"),
+        ("pl", "08:15 tomorrow", "08:15 jutro"),
+        ("pl", "08:15 on Wednesday", "08:15 (środa)"),
+        ("cy", "08:15 on 3 May", "08:15 (3 Mai)"),
+        ("cy", "08:15 on Someday", "08:15 on Someday"),
+        ("cy", "08:15 on 3 Floréal", "08:15 on 3 Floréal"),
+        ("ur", "08:15 tomorrow", "کل \u206808:15\u2069"),
+        ("pl", "when staff say so", "when staff say so"),
+    ],
+)
+def test_a_time_is_said_in_the_readers_language(language: str, english: str, said: str) -> None:
+    """When the office opens is part of a safety sentence: it is not left in English; anything else passes unchanged."""
+    assert Words(language).moment(english) == said
+
+
+def test_every_time_that_opening_hours_say_can_be_said() -> None:
+    """Each day of the week and each month that `opening_hours` writes is known in every language."""
+    for language in ("ar", "cy", "pl", "ur"):
+        for english in (
+            *(f"08:15 on {day.capitalize()}" for day in DAYS),
+            *(f"08:15 on 3 {month}" for month in MONTHS),
+        ):
+            said = Words(language).moment(english)
+            assert said != english
+            assert "08:15" in said
