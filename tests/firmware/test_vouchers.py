@@ -79,9 +79,10 @@ def test_one_slip_in_a_word_is_forgiven_or_refused_but_never_another_voucher(
         )
     )
     try:
-        assert read_words(" ".join(words), KEY) == voucher
-    except Refused as refused:
-        assert refused.reason in ("malformed", "unknown-voucher")
+        read = read_words(" ".join(words), KEY)
+    except Refused:
+        return
+    assert read == voucher
 
 
 def test_most_slips_are_forgiven() -> None:
