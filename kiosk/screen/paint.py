@@ -15,7 +15,7 @@ from PIL import Image
 from kiosk.screen.fitting import BARE, parts
 from kiosk.screen.layout import Align, Box, Display, Place, Rect, Role
 from kiosk.screen.pictures import Pictures, bytes_of, rounded, tinted_words
-from kiosk.screen.text import Bounded, Typesetter, height_of, overhang, pitch
+from kiosk.screen.text import Bounded, Typesetter, face_of, height_of, overhang, pitch
 from kiosk.screen.theme import Colour, Pair, theme
 
 CACHED_LINE_BYTES = 2_000_000
@@ -162,15 +162,15 @@ class Painter:
         surface.blit(self._pictures.shape(name, side, pair.ink), (box.rect.left, box.rect.top))
 
     def _paint_words(self, surface: pygame.Surface, box: Box, room: Rect, ink: Colour) -> None:
-        cap_px = self._display.mm(box.cap_mm)
+        cap_px, face = self._display.mm(box.cap_mm), face_of(box.text)
         lines = self._typesetter.wrap(box.text, room.width, cap_px, box.bold)
         top = room.top
         if box.role not in BARE and box.role is not Role.FIELD:
-            top += max(0, (room.height - height_of(len(lines), cap_px)) // 2)
+            top += max(0, (room.height - height_of(len(lines), cap_px, face)) // 2)
         for line in lines:
             words = self._line(line, cap_px, box.bold, ink)
             surface.blit(words, (self._start(box, room, words.get_width()), top - overhang(cap_px)))
-            top += pitch(cap_px)
+            top += pitch(cap_px, face)
 
     def _start(self, box: Box, room: Rect, width: int) -> int:
         if _centred(box):

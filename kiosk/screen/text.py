@@ -1,21 +1,22 @@
 """Letters: measuring, wrapping and rendering text with Pillow and Raqm (bidirectional, shaped).
 
-The fonts lie in `kiosk/fonts` (Andika: made for people who are learning to read). Sizes are cap heights in pixels,
-because that is what a person sees. What a learner types goes through `draw_characters`, one glyph at a time: no
-string of it is built and nothing of it is kept here.
+The fonts lie in `kiosk/fonts`: Andika, made for people who are learning to read, and for a text with Arabic letters a
+face that joins Naskh with Andika's Latin, because one line is shaped by one font. Sizes are cap heights in pixels,
+because that is what a person sees; both faces have the same. What a learner types goes through `draw_characters`, one
+glyph at a time: no string of it is built and nothing of it is kept here.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image, ImageDraw, ImageFont, features
 
 FONTS = Path(__file__).resolve().parent.parent / "fonts"
-REGULAR, BOLD = "Andika-Regular.ttf", "Andika-Bold.ttf"
 
 CAP_PER_EM = 0.713
 """Height of Andika's H over its em, read from the font."""
@@ -23,9 +24,6 @@ ASCENT_PER_CAP = 1.12
 """From the base line up to the top of ordinary ascenders: where the box of a line begins."""
 OVERHANG_PER_CAP = 0.36
 """Accents on capitals stand this much above the box of their line; masks have room for them, layouts do not."""
-PITCH_PER_CAP = 1.62
-"""From one base line to the next: descenders (0.34) and ascenders (1.11) never touch."""
-DESCENT_PER_CAP = 0.4
 
 CACHED_MEASURES = 4096
 CACHED_WRAPS = 512
@@ -33,6 +31,25 @@ CACHED_SIZES = 24
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A typeface and how far its lines stand apart, in cap heights.
+
+    `pitch` is from one base line to the next, `descent` from the base line down to the lowest ink.
+    """
+
+    regular: str
+    bold: str
+    pitch: float
+    descent: float
+
+
+LATIN = Face("Andika-Regular.ttf", "Andika-Bold.ttf", pitch=1.62, descent=0.4)
+"""Descenders (0.34) and ascenders (1.11) never touch."""
+NASKH = Face("QuietbellNaskh-Regular.ttf", "QuietbellNaskh-Bold.ttf", pitch=2.05, descent=0.72)
+"""The dots below a last yeh stand 0.69 below the base line, a hamza on alef 1.43 above it."""
 
 
 class CannotShape(Exception):
@@ -48,7 +65,7 @@ class Typesetter:
     def __init__(self, folder: Path = FONTS, *, can_shape: bool | None = None) -> None:
         self._folder = folder
         self._can_shape = can_shape
-        self._fonts: Bounded[tuple[bool, int], ImageFont.FreeTypeFont] = Bounded(CACHED_SIZES)
+        self._fonts: Bounded[tuple[Face, bool, int], ImageFont.FreeTypeFont] = Bounded(CACHED_SIZES)
         self._wraps: Bounded[tuple[str, int, int, bool], tuple[str, ...]] = Bounded(CACHED_WRAPS)
         self._widths: Bounded[tuple[str, int, bool], float] = Bounded(CACHED_MEASURES)
 
@@ -96,27 +113,31 @@ class Typesetter:
     def fits(self, text: str, width_px: int, height_px: int, cap_px: int, bold: bool = False) -> bool:
         """All of the text, wrapped, lies within the room."""
         lines = self.wrap(text, width_px, cap_px, bold)
-        return height_of(len(lines), cap_px) <= height_px and all(
+        return height_of(len(lines), cap_px, face_of(text)) <= height_px and all(
             self.width(line, cap_px, bold) <= width_px for line in lines
         )
 
     def height(self, text: str, width_px: int, cap_px: int, bold: bool = False) -> int:
         """How high the wrapped text stands."""
-        return height_of(len(self.wrap(text, width_px, cap_px, bold)), cap_px)
+        return height_of(len(self.wrap(text, width_px, cap_px, bold)), cap_px, face_of(text))
+
+    def can_show(self, text: str) -> bool:
+        """Whether this machine can draw it: what it cannot, it refuses with `CannotShape`, so offer none of it."""
+        return self._shapes() or not any(needs_shaping(character) for character in text)
 
     def mask(self, text: str, cap_px: int, bold: bool = False, right_to_left: bool = False) -> Image.Image:
         """One line as an 8-bit coverage image, its base line at `overhang(cap_px) + ascent(cap_px)`.
 
         Its top lies `overhang(cap_px)` above the line's box.
         """
-        high = overhang(cap_px) + line_height(cap_px)
+        high = overhang(cap_px) + line_height(cap_px, face_of(text))
         image = Image.new("L", (max(1, self.width(text, cap_px, bold)), high))
         direction = self._direction(text, right_to_left)
         ImageDraw.Draw(image).text(
-            (0, high - line_height(cap_px) + ascent(cap_px)),
+            (0, overhang(cap_px) + ascent(cap_px)),
             text,
             fill=255,
-            font=self._font(cap_px, bold),
+            font=self._font(cap_px, bold, face_of(text)),
             anchor="ls",
             direction=direction,
         )
@@ -129,7 +150,7 @@ class Typesetter:
 
         `characters` is called twice: once to measure, once to draw. Only one character is held at a time.
         """
-        font = self._font(cap_px, False)
+        font = self._font(cap_px, False, LATIN)
         places = _flow([_advance(font, character) for character in characters()], width_px)
         shown = max(1, (height_px - line_height(cap_px)) // pitch(cap_px) + 1)
         first = max(0, places[-1][1] - shown + 1)
@@ -145,13 +166,13 @@ class Typesetter:
 
     def _measure(self, text: str, cap_px: int, bold: bool) -> float:
         direction = self._direction(text, False)
-        return self._font(cap_px, bold).getlength(text, direction=direction)
+        return self._font(cap_px, bold, face_of(text)).getlength(text, direction=direction)
 
     def _direction(self, text: str, right_to_left: bool) -> str | None:
         """None lets Raqm find the direction; without Raqm only plain left-to-right scripts are drawn."""
         if self._shapes():
             return "rtl" if right_to_left else None
-        if any(needs_shaping(character) for character in text):
+        if not self.can_show(text):
             raise CannotShape("this text needs libfribidi0 (apt install libfribidi0)")
         return None
 
@@ -160,10 +181,12 @@ class Typesetter:
             self._can_shape = bool(features.check("raqm") and features.check("fribidi"))
         return self._can_shape
 
-    def _font(self, cap_px: int, bold: bool) -> ImageFont.FreeTypeFont:
+    def _font(self, cap_px: int, bold: bool, face: Face) -> ImageFont.FreeTypeFont:
         engine = ImageFont.Layout.RAQM if self._shapes() else ImageFont.Layout.BASIC
-        path = self._folder / (BOLD if bold else REGULAR)
-        return self._fonts.take((bold, cap_px), lambda: ImageFont.truetype(path, cap_px / CAP_PER_EM, 0, "", engine))
+        path = self._folder / (face.bold if bold else face.regular)
+        return self._fonts.take(
+            (face, bold, cap_px), lambda: ImageFont.truetype(path, cap_px / CAP_PER_EM, 0, "", engine)
+        )
 
 
 class Bounded(OrderedDict[_Key, _Value]):
@@ -195,17 +218,27 @@ def overhang(cap_px: int) -> int:
     return round(cap_px * OVERHANG_PER_CAP)
 
 
-def line_height(cap_px: int) -> int:
+def line_height(cap_px: int, face: Face = LATIN) -> int:
     """One line alone, accents and descenders included."""
-    return ascent(cap_px) - int(-cap_px * DESCENT_PER_CAP // 1)
+    return ascent(cap_px) - int(-cap_px * face.descent // 1)
 
 
-def pitch(cap_px: int) -> int:
-    return round(cap_px * PITCH_PER_CAP)
+def pitch(cap_px: int, face: Face = LATIN) -> int:
+    return round(cap_px * face.pitch)
 
 
-def height_of(lines: int, cap_px: int) -> int:
-    return 0 if lines == 0 else (lines - 1) * pitch(cap_px) + line_height(cap_px)
+def height_of(lines: int, cap_px: int, face: Face = LATIN) -> int:
+    return 0 if lines == 0 else (lines - 1) * pitch(cap_px, face) + line_height(cap_px, face)
+
+
+def face_of(text: str) -> Face:
+    """The face of a whole text: one Arabic letter is enough for all of its lines."""
+    return NASKH if any(is_arabic(character) for character in text) else LATIN
+
+
+def is_arabic(character: str) -> bool:
+    """Letters and marks of the Arabic script, as Arabic and Urdu write them."""
+    return "\u0600" <= character <= "\u06ff"
 
 
 def needs_shaping(character: str) -> bool:
