@@ -32,11 +32,16 @@ LONGEST_LESSON_MINUTES = 180
 # The argument of a command is at most 512 bytes with its frame and the report's id.
 REPLY_BYTES = 480
 
+# How a kiosk tells, among the codes of its heartbeats, what became of a lesson. None of them is trouble.
+LESSON_OPEN = "lesson-open"
+NO_PORTAL = "no-portal"
+HAS_PORTAL = "byod"
+
 
 class LessonUnlock(Struct, frozen=True):
-    """Open the BYOD network for one lesson."""
+    """Open the BYOD network for one lesson of so many minutes from now on, in place of one that is open; 0 ends it."""
 
-    minutes: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_LESSON_MINUTES)]
+    minutes: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_LESSON_MINUTES)]
 
 
 class Resend(Struct, frozen=True):
@@ -89,6 +94,11 @@ class Ignored:
 
 
 Decision = Obeyed | Ignored
+
+
+def lesson_open_code(seconds_left: int) -> str:
+    """The kiosk's side: a lesson is open and has so long left ("lesson-open-37": minutes, rounded up)."""
+    return f"{LESSON_OPEN}-{max(1, -(-seconds_left // 60))}"
 
 
 def command(order: Order, *, counter: int, boot: int, kiosk_now_ms: int) -> Command:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from random import Random
 
 from firmware.messages import NO_ID, Life
-from firmware.trouble import Cause, Trouble, TroubleLine, folded, trouble_id
+from firmware.trouble import DEVICE_FAULTS, Cause, Trouble, TroubleLine, folded, trouble_id
 
 __all__ = [
     "Cause",
@@ -145,8 +145,8 @@ class Supervisor:
         if watch is None or wanted == watch.faults:
             return
         watch.faults = wanted
-        known = {code: Cause(code) for code in wanted if code in _DEVICE_FAULTS}
-        for cause in _DEVICE_FAULTS.values():
+        known = {code: Cause(code) for code in wanted if code in DEVICE_FAULTS}
+        for cause in DEVICE_FAULTS.values():
             if cause not in known.values():
                 self._clear(cause, device)
         for cause in known.values():
@@ -304,18 +304,3 @@ class Supervisor:
 def _printable(untrusted_code: str) -> str:
     """A code from a device, fit for a screen and a log."""
     return "".join(letter for letter in untrusted_code if letter.isascii() and (letter.isalnum() or letter == "-"))
-
-
-_DEVICE_FAULTS: dict[str, Cause] = {
-    cause.value: cause
-    for cause in (
-        Cause.BUTTON_CUT,
-        Cause.BUTTON_SHORTED,
-        Cause.BUTTON_STUCK,
-        Cause.LID_OPEN,
-        Cause.DISK_FULL,
-        Cause.DISK_FAULT,
-        Cause.CLOCK_UNSYNCED,
-        Cause.REPORTED_FAULT,
-    )
-}

@@ -2,8 +2,8 @@
 
 Every up envelope is verified, opened as far as a desk may, recorded if it is a report, and answered; receipts leave
 only after the commit that makes them true. Stands on envelope, inbox, identity and presence; `kiosk_chain` follows
-each kiosk, `desk_notes` speaks with the other desks. Pure but for the ledger behind the inbox. Opens alerts only: no
-story key ever comes here.
+each kiosk, `orders` numbers what staff order it, `desk_notes` speaks with the other desks. Pure but for the ledger
+behind the inbox. Opens alerts only: no story key ever comes here.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from dataclasses import dataclass
 
 from firmware import envelope
 from firmware.clock import Moment
+from firmware.commands import Order
 from firmware.desk_notes import DeskIdentity, DeskNotes
 from firmware.errors import Refused
 from firmware.identity import DeviceEntry, DeviceRegister, ReaderRegister, Recipient
 from firmware.inbox import Inbox, KeptReport, Recorded
 from firmware.kiosk_chain import MISSING_AFTER_MS, KioskChain
 from firmware.ledger import Ledger
-from firmware.messages import NO_ID, Alert, Down, Duty, Kind, Receipt, Stage, StageEvent
+from firmware.lessons import trouble_codes
+from firmware.messages import NO_ID, Alert, Command, Down, Duty, Kind, Receipt, Stage, StageEvent
+from firmware.orders import NotHeard, Orders
 from firmware.presence import HeartbeatSchedule, Supervisor
 from firmware.trouble import Cause
 
@@ -123,6 +126,7 @@ class Reception:
         """`decoy_gap_ms` draws an exponential time of the given mean."""
         self._me, self._supervisor = identity, supervisor
         self.inbox = Inbox(ledger, desk=identity.desk)
+        self.orders = Orders(ledger)
         self._duty, self._decoy_gap_ms = duty, decoy_gap_ms
         self._random_bytes = random_bytes
         self._sheet_versions = sheet_versions
@@ -156,6 +160,7 @@ class Reception:
             else:
                 known.entry, known.recipient = entry, Recipient(entry.kem)
                 self._peers[device] = known
+        self.orders.keep_only(kiosks)
 
     def readers_changed(self, register: ReaderRegister) -> None:
         """A newer register of readers: whose answers, told by other desks, count here."""
@@ -217,6 +222,18 @@ class Reception:
             outcomes.append(ToDesks(self._notes.make(now)))
         return outcomes
 
+    def order(self, device: bytes, order: Order, now: Moment) -> list[Outcome]:
+        """Somebody here wants this kiosk to do something: said to it at once, and again with every answer to it until
+        it has answered or the order's time is over (see `orders`).
+
+        Raises NotHeard: the kiosk is not known or not heard now; nothing was ordered.
+        """
+        if device not in self._peers:
+            raise NotHeard
+        self.orders.make(device, order, now)
+        # As two messages, like every word of a person and like a decoy.
+        return [*self._say(device, NO_ID, [], now), ToDesks(self._notes.make(now))]
+
     def holds(self, report: bytes, digest: bytes) -> bool:
         """Whether this very envelope is in the ledger, so that something can be said of it."""
         return any(entry.digest == digest for entry in self.inbox.entries_of(report))
@@ -263,6 +280,7 @@ class Reception:
     def commit_failed(self) -> None:
         """The disk did not take this turn."""
         self.inbox.forget_cached()
+        self.orders.commit_failed()
         self._notes.commit_failed()
         for peer in self._peers.values():
             peer.chain.commit_failed()
@@ -307,7 +325,8 @@ class Reception:
             return self._say(device, up.header.id, [], now)
         self._hold(peer, alert)
         peer.chain.heartbeat(alert, now)
-        self._supervisor.faults(device, alert.faults, now.monotonic_ms)
+        self.orders.heard(device, alert.life, alert.faults, now)
+        self._supervisor.faults(device, trouble_codes(alert.faults), now.monotonic_ms)
         held = (alert.desk_sheet_version, alert.route_sheet_version)
         self._supervisor.sheets(device, held, self._sheet_versions, now.monotonic_ms)
         return self._say(device, up.header.id, [], now)
@@ -355,13 +374,15 @@ class Reception:
     # --- private: saying ---
 
     def _say(self, device: bytes, answers: bytes, first: list[Receipt], now: Moment) -> list[Outcome]:
-        """One down envelope: these receipts first, then what the kiosk is known to be missing."""
+        """One down envelope: these receipts first, then what is ordered and what the kiosk is known to be missing."""
         peer = self._peers.get(device)
         if peer is None:
             return []
         known = {receipt.number for receipt in first}
         missing = self.inbox.receipts_after(device, peer.held, most=ITEMS_MAX)
-        items = [*first, *(receipt for receipt in missing if receipt.number not in known)][:ITEMS_MAX]
+        items: list[Receipt | Command] = [*first, *self.orders.waiting(device, now)]
+        items += [receipt for receipt in missing if receipt.number not in known]
+        del items[ITEMS_MAX:]
         down = self._down(device, answers, tuple(items), now)
         while not envelope.fits_down(down):
             items.pop()
@@ -369,7 +390,7 @@ class Reception:
         header = envelope.DirectHeader(self._me.site, self._me.desk, device, self._random_bytes(16))
         return [ToKiosk(device, envelope.seal_down(down, header, self._me.signing, peer.recipient))]
 
-    def _down(self, device: bytes, answers: bytes, items: tuple[Receipt, ...], now: Moment) -> Down:
+    def _down(self, device: bytes, answers: bytes, items: tuple[Receipt | Command, ...], now: Moment) -> Down:
         return Down(
             answers=answers,
             desk_ms=now.wall_ms,

@@ -18,7 +18,8 @@ ROOMS_WRITTEN = 4
 
 
 class Cause(StrEnum):
-    """Why there is trouble. The first group comes from silence, the second from the device itself, …"""
+    """Why there is trouble. The first group comes from silence, the second from the device itself, the third from its
+    network for phones, …"""
 
     SILENT = "silent"
     NEVER_SEEN = "never-seen"
@@ -32,6 +33,10 @@ class Cause(StrEnum):
     DISK_FAULT = "disk-fault"
     CLOCK_UNSYNCED = "clock-unsynced"
     REPORTED_FAULT = "reported-fault"
+
+    GATE_DOWN = "gate-down"
+    AUP_REVIEW = "aup-review"
+    LOOK_ALIKE = "look-alike"
 
     SHEET_BEHIND = "sheet-behind"
     FORKED_CARD = "forked-card"
@@ -92,6 +97,21 @@ WORDS: dict[Cause, Words] = {
         "does not know the time", "without the time", "It heals when a desk answers. If it stays, check the network."
     ),
     Cause.REPORTED_FAULT: Words("reports a fault", "that report a fault", "Run the self-check on it."),
+    Cause.GATE_DOWN: Words(
+        "cannot let phones on-line",
+        "that cannot let phones on-line",
+        "Tell the technician. Until then learners who need help use the kiosk or come to you.",
+    ),
+    Cause.AUP_REVIEW: Words(
+        "has rules for phones past their review date",
+        "whose rules for phones are past their review date",
+        "Ask whoever keeps the policies to review them and to date them anew.",
+    ),
+    Cause.LOOK_ALIKE: Words(
+        "sees a Wi-Fi with our name that is not ours",
+        "that see a Wi-Fi with our name that is not ours",
+        "Tell the technician at once, and learners: join only the Wi-Fi that our notices name.",
+    ),
     Cause.SHEET_BEHIND: Words(
         "still uses old keys", "that still use old keys", "Check that it gets messages from the broker; restart it."
     ),
@@ -137,6 +157,24 @@ WORDS: dict[Cause, Words] = {
         "desks are watched by nobody",
         "Add a second desk or a watcher. Until then nobody is told when this desk fails.",
     ),
+}
+
+# What a portal finds wrong with its network for phones, by the code of its heartbeat.
+PORTAL_FAULTS = {cause.value: cause for cause in (Cause.GATE_DOWN, Cause.AUP_REVIEW, Cause.LOOK_ALIKE)}
+# Every code that a device tells of itself, and the trouble that it is. Another code is a fault without a name here.
+DEVICE_FAULTS = {
+    cause.value: cause
+    for cause in (
+        Cause.BUTTON_CUT,
+        Cause.BUTTON_SHORTED,
+        Cause.BUTTON_STUCK,
+        Cause.LID_OPEN,
+        Cause.DISK_FULL,
+        Cause.DISK_FAULT,
+        Cause.CLOCK_UNSYNCED,
+        Cause.REPORTED_FAULT,
+        *PORTAL_FAULTS.values(),
+    )
 }
 
 _WHOLE_SENTENCES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.trouble import FOLD_ABOVE, WORDS, Cause, Trouble, folded, trouble_id
+from firmware.trouble import DEVICE_FAULTS, FOLD_ABOVE, PORTAL_FAULTS, WORDS, Cause, Trouble, folded, trouble_id
 
 ROOMS = {bytes([number]) * 16: f"Room {number}" for number in range(1, 10)}
 
@@ -33,6 +33,22 @@ def test_seven_silent_kiosks_read_as_one_sentence() -> None:
     """The line is short however many are silent."""
     (line,) = folded(troubles(Cause.SILENT, 7), ROOMS.__getitem__)
     assert line.sentence == "7 units silent: Room 1, Room 2, Room 3, Room 4 and 3 more"
+
+
+@pytest.mark.requirement("B8", "B3")
+def test_what_a_portal_finds_is_said_with_what_to_do() -> None:
+    """Rules past their review date, a look-alike Wi-Fi, no way on-line: the room, the fact, and whom to tell."""
+    assert set(PORTAL_FAULTS) == {"aup-review", "look-alike", "gate-down"}
+    assert PORTAL_FAULTS.items() <= DEVICE_FAULTS.items()
+    place = ROOMS.__getitem__
+    lines = {cause.value: folded(troubles(cause, 1), place)[0] for cause in PORTAL_FAULTS.values()}
+    assert lines["aup-review"].sentence == "Room 1 has rules for phones past their review date"
+    assert "whoever keeps the policies" in lines["aup-review"].remedy
+    assert lines["look-alike"].sentence == "Room 1 sees a Wi-Fi with our name that is not ours"
+    assert "the technician" in lines["look-alike"].remedy
+    assert "join only the Wi-Fi that our notices name" in lines["look-alike"].remedy
+    assert lines["gate-down"].sentence == "Room 1 cannot let phones on-line"
+    assert not any(line.passing or line.sounds for line in lines.values())
 
 
 def test_what_sounds_stands_first_then_the_oldest() -> None:

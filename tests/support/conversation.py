@@ -1,7 +1,8 @@
 """A whole site in memory: kiosks and desks with real ledgers on disk, between them a broker that cannot be trusted.
 
 Everything is the product's own code but three things: the clock is moved by hand, the "broker" is a list that a test
-may lose, repeat, re-order or wipe, and nobody draws a screen. It models no TLS, no ACL and no MQTT session.
+may lose, repeat, re-order or wipe, and nobody draws a screen. It models no TLS, no ACL and no MQTT session. A kiosk's
+network for phones is the `Phones` below: the gate that judges orders is the product's, the network is not there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware.clock import Moment
-from firmware.courier import Courier, News, Send
+from firmware.commands import (
+    HAS_PORTAL,
+    LESSON_OPEN,
+    NO_PORTAL,
+    CommandGate,
+    Decision,
+    Ignored,
+    LessonUnlock,
+    Obeyed,
+    Order,
+    lesson_open_code,
+)
+from firmware.courier import Commanded, Courier, News, Send
 from firmware.identity import (
     DeskEntry,
     DeskSheet,
@@ -30,6 +43,7 @@ from firmware.identity import (
     sign_part,
 )
 from firmware.ledger import Ledger
+from firmware.lessons import Lesson
 from firmware.messages import (
     ClockQuality,
     Draft,
@@ -87,6 +101,50 @@ class People:
 HEAD_ID, LEAD_ID = id_of(901), id_of(902)
 
 
+class Phones:
+    """What one start of a kiosk does with the orders that desks give it. `serves`: it is a portal; `names_minutes`: it
+    tells how long a lesson still is, and not only that one is open."""
+
+    def __init__(self, kiosk: Kiosk) -> None:
+        self.kiosk = kiosk
+        kept = {
+            desk.id: int.from_bytes(kiosk.ledger.note(f"order {desk.id.hex()}") or b"", "big")
+            for desk in kiosk.site.desks
+        }
+        self.gate = CommandGate(boot=kiosk.courier.boot, counters=kept)
+        self.decisions: list[Decision] = []
+        self.until_ms: int | None = None
+        self.was_asked = False
+
+    def take(self, commanded: Commanded, now: Moment) -> None:
+        courier = self.kiosk.courier
+        decision = self.gate.judge(commanded.desk, commanded.command, desks=courier.desk_ids(), now_ms=now.monotonic_ms)
+        self.decisions.append(decision)
+        if isinstance(decision, Obeyed):
+            note = f"order {decision.desk.hex()}"
+            self.kiosk.ledger.set_note(note, decision.counter.to_bytes(8, "big"))
+            if isinstance(decision.order, LessonUnlock):
+                self.was_asked = True
+                self.until_ms = now.monotonic_ms + decision.order.minutes * 60_000
+
+    def codes(self, now: Moment) -> list[str]:
+        if not self.kiosk.serves_phones:
+            return [NO_PORTAL] if self.was_asked else []
+        left_ms = 0 if self.until_ms is None else self.until_ms - now.monotonic_ms
+        if left_ms <= 0:
+            return [HAS_PORTAL]
+        return [HAS_PORTAL, lesson_open_code(-(-left_ms // 1000)) if self.kiosk.names_minutes else LESSON_OPEN]
+
+    @property
+    def obeyed(self) -> list[LessonUnlock]:
+        orders = [each.order for each in self.decisions if isinstance(each, Obeyed)]
+        return [order for order in orders if isinstance(order, LessonUnlock)]
+
+    @property
+    def ignored(self) -> list[str]:
+        return [each.reason for each in self.decisions if isinstance(each, Ignored)]
+
+
 class Kiosk:
     """One kiosk: its ledger file, and whatever process runs on it now."""
 
@@ -100,6 +158,8 @@ class Kiosk:
         self.sheet = site.sheet()
         self.saved: list[bytes] = []
         self.news: list[News] = []
+        self.serves_phones, self.names_minutes = False, True
+        self.faults: tuple[str, ...] = ()
         self.is_connected = False
         self.start()
 
@@ -123,6 +183,7 @@ class Kiosk:
             random_bytes=self.site.random.randbytes,
             now=self.now(),
         )
+        self.phones = Phones(self)
         self.ledger.commit()
         self.is_connected = False
 
@@ -151,6 +212,8 @@ class Kiosk:
         self.courier.disconnected()
 
     def tick(self) -> None:
+        if self.serves_phones or self.phones.was_asked:
+            self.courier.set_faults([*self.faults, *self.phones.codes(self.now())])
         self.carry_out(self.courier.tick(self.now()))
 
     def receive(self, payload: bytes) -> list[News]:
@@ -164,6 +227,9 @@ class Kiosk:
         return news
 
     def carry_out(self, news: Sequence[News]) -> None:
+        for item in news:
+            if isinstance(item, Commanded):
+                self.phones.take(item, self.now())
         self.ledger.commit()
         self.news += news
         self.site.wire += [Message("up", self.id, item.payload) for item in news if isinstance(item, Send)]
@@ -243,6 +309,13 @@ class Desk:
     ) -> Sequence[Outcome]:
         marked = self.reception.mark(report, stage, self.now(), reader=reader, reader_signature=reader_signature)
         return self.take(marked)
+
+    def order(self, device: bytes, order: Order) -> Sequence[Outcome]:
+        return self.take(self.reception.order(device, order, self.now()))
+
+    def lesson(self, device: bytes) -> Lesson:
+        """What this desk knows of one kiosk's lesson."""
+        return next(lesson for lesson in self.reception.orders.lessons if lesson.device == device)
 
     def mark_by(self, signer: SigningKey, reader: bytes, report: bytes, stage: Stage) -> Sequence[Outcome]:
         """A reader says *acknowledged* or *closed* with their own signature."""
