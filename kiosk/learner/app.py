@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 
 import click
 
-from firmware import device
+from firmware import bundle, device
 from firmware.board import Board, load_pins, make_factory
 from firmware.clock import Clock, Moment
 from firmware.clock_floor import kept_floor_ms
@@ -44,6 +44,7 @@ from kiosk.learner.engine import (
     Publish,
     TalkTouched,
 )
+from kiosk.learner.portal_line import open_portal_line
 from kiosk.learner.screen import LearnerScreen
 from kiosk.screen.layout import Display
 from kiosk.screen.paint import Painter
@@ -60,6 +61,7 @@ from kiosk.screen.window import (
     WindowSettings,
 )
 from kiosk.talk import state as talk
+from kiosk.words import languages
 
 _log = logging.getLogger("quietbell.kiosk")
 
@@ -122,16 +124,20 @@ class KioskApp:
             self._window.open()
         except WindowFault as fault:
             raise TechnicianError(f"{fault}: check the panel and the groups video and input") from fault
-        port = None
+        port, line = None, None
         if self._settings.rehearsal:
             port = open_port(self._root.run, rehearsal=True, post=self._asked.put)
         try:
             self._board.start()
             self._link.start()
+            if _is_portal(self._root):
+                line = open_portal_line(self._root, self._loop.post)
             # What was loaded stays: looking through it for garbage again and again would stop the loop for 30 ms.
             gc.freeze()
             self._loop.run()
         finally:
+            if line is not None:
+                line.stop()
             self._link.stop()
             self._board.close()
             self._window.close()
@@ -159,6 +165,7 @@ class KioskApp:
             random_bytes=secrets.token_bytes,
             floor_ms=lambda: self._clock.floor_ms,
             now=now,
+            portal_languages=languages() if _is_portal(root) else (),
         )
 
     def _build_link(self, root: Root, now: Moment) -> Link:
@@ -253,6 +260,12 @@ class KioskApp:
             "duty": self._engine.courier.duty(now.monotonic_ms).state.value,
             **{name: _told(each) for name, each in told.items()},
         }
+
+
+def _is_portal(root: Root) -> bool:
+    """Whether this unit's bundle names a network. What stands in it is the portal's to read: a mistake there must not
+    take the kiosk with it."""
+    return (root.public / bundle.NETWORK).exists()
 
 
 def _told(told: talk.Told | None) -> dict[str, object] | None:

@@ -7,7 +7,7 @@ talk only when the commit has happened. Knows no window, no thread and no socket
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,16 @@ from firmware.board import LidSample
 from firmware.button import Button, Held, Pressed, Sample
 from firmware.clock import Moment
 from firmware.clock_floor import FloorKeeper
-from firmware.commands import CommandGate, NewSheet, Obeyed, Resend
+from firmware.commands import (
+    HAS_PORTAL,
+    NO_PORTAL,
+    CommandGate,
+    LessonUnlock,
+    NewSheet,
+    Obeyed,
+    Resend,
+    lesson_open_code,
+)
 from firmware.courier import Commanded, Courier, DeskTime, News, NotBelieved, Send
 from firmware.courier import ProgressChanged as ReportProgress
 from firmware.errors import Refused, StoreFault, StoreFull
@@ -23,6 +32,9 @@ from firmware.ledger import Ledger
 from firmware.link import Connected, Disconnected, LinkEvent, LinkFault, Received
 from firmware.messages import Draft
 from firmware.topics import TopicKind, Topics
+from kiosk.learner.lesson import Lesson
+from kiosk.learner.portal_line import PortalAsked
+from kiosk.learner.portal_talk import PortalTalk
 from kiosk.talk import flow
 from kiosk.talk import state as talk
 from kiosk.talk.codes import code_digest, make_code, read_code
@@ -33,6 +45,7 @@ from kiosk.talk.typed import TypedWords, overwrite
 _log = logging.getLogger("quietbell.kiosk")
 
 _COUNTER = "command counter "
+LID_OPEN, DISK_FULL, DISK_FAULT = "lid-open", "disk-full", "disk-fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class LearnTime:
     wall_ms: int
 
 
-KioskEvent = LinkEvent | Sample | LidSample | TalkTouched
+KioskEvent = LinkEvent | Sample | LidSample | TalkTouched | PortalAsked
 KioskEffect = Publish | Acknowledge | LearnTime
 
 
@@ -81,7 +94,9 @@ class KioskEngine:
         random_bytes: Callable[[int], bytes],
         floor_ms: Callable[[], int],
         now: Moment,
+        portal_languages: Collection[str] = (),
     ) -> None:
+        """`portal_languages`: those in which phones may talk to this kiosk; none where it is no portal."""
         self.courier, self._ledger, self._policy = courier, ledger, policy
         self._site, self._device, self._topics = site, device, Topics(site)
         self._random_bytes, self._floor_ms = random_bytes, floor_ms
@@ -94,6 +109,13 @@ class KioskEngine:
         self._gate = CommandGate(boot=courier.boot, counters=self._counters())
         self._now = now
         self._floor = FloorKeeper(ledger, now)
+        self.lesson = Lesson(ledger)
+        self._asked_in_vain = False
+        self._portal: PortalTalk | None = None
+        if portal_languages:
+            self._portal = PortalTalk(
+                courier=courier, policy=policy, languages=portal_languages, random_bytes=random_bytes, now=now
+            )
         self._saving: dict[int, bytes] = {}
         # What leaves even when the disk does not take the turn: a desk repeats what this kiosk does not hold, and a
         # message that is never acknowledged would stop up the link.
@@ -119,7 +141,7 @@ class KioskEngine:
             with self._minding_faults():
                 effects += self._take(event, now)
         self._tell(talk.Tick(), now)
-        self.courier.set_faults(self._faults())
+        self.courier.set_faults(self._faults(now))
         with self._minding_faults():
             effects += self._carry_out([] if self._stale else self.courier.tick(now), now)
             self._floor.keep(self._floor_ms(), now)
@@ -137,6 +159,8 @@ class KioskEngine:
             code, digest = self._code_for(ticket)
             self._tell(talk.Saved(ticket, report, code, digest), self._now)
             self._tell_progress(report)
+        if self._portal is not None:
+            self._portal.committed(self._now)
 
     def commit_failed(self, fault: StoreFault, now: Moment) -> list[KioskEffect]:
         """The disk did not take this turn: say so truthfully and go on with what it has."""
@@ -147,6 +171,8 @@ class KioskEngine:
         lost, self._saving = self._saving, {}
         for ticket in lost:
             self._tell(talk.SaveFailed(ticket), now)
+        if self._portal is not None:
+            self._portal.lost(now)
         owed, self._owed = self._owed, []
         return owed
 
@@ -174,6 +200,8 @@ class KioskEngine:
                 self._lid_closed = event.closed
             case TalkTouched():
                 self._tell(event.event, now)
+            case PortalAsked() if self._portal is not None:
+                self._portal.take(event, now, lesson_left_ms=self.lesson.left_ms(now), writable=not self._stale)
         return []
 
     def _receive(self, event: Received, now: Moment) -> list[KioskEffect]:
@@ -215,6 +243,11 @@ class KioskEngine:
         match decision.order:
             case Resend():
                 self.courier.outbox.resend(decision.order.report, now.monotonic_ms)
+            case LessonUnlock() if self._portal is None:
+                self._asked_in_vain = True
+            case LessonUnlock():
+                self.lesson.open_for(decision.order.minutes, now)
+                _log.info("lesson-ordered", extra={"minutes": decision.order.minutes, "desk": decision.desk.hex()})
             case NewSheet():
                 _log.info("new-sheet-awaited")  # its topic is retained and always subscribed
             case _:
@@ -287,24 +320,29 @@ class KioskEngine:
 
     def _note(self, fault: StoreFault) -> None:
         _log.error("store-fault", extra={"what": str(fault)})
-        self._hurt, self._store_fault = True, "disk-full" if isinstance(fault, StoreFull) else "disk-fault"
+        self._hurt, self._store_fault = True, DISK_FULL if isinstance(fault, StoreFull) else DISK_FAULT
 
     def _read_back(self) -> None:
         """Go back to what the disk has; when it cannot even be read, try again at the next turn."""
         try:
             self.courier.commit_failed()
+            self.lesson.reload()
             self._stale = False
         except StoreFault as fault:
             self._note(fault)
             self._stale = True
 
-    def _faults(self) -> list[str]:
-        codes = [fault.value for fault in self._button.faults]
+    def _faults(self, now: Moment) -> list[str]:
+        """What is wrong, what matters most first (a heartbeat has room for a few), and what became of a lesson."""
+        codes = [self._store_fault] if self._store_fault else []
+        codes += sorted(fault.value for fault in self._button.faults)
         if not self._lid_closed:
-            codes.append("lid-open")
-        if self._store_fault:
-            codes.append(self._store_fault)
-        return codes
+            codes.append(LID_OPEN)
+        if self._portal is None:
+            return [*codes, NO_PORTAL] if self._asked_in_vain else codes
+        left_ms = self.lesson.left_ms(now)
+        codes.append(lesson_open_code(left_ms // 1000) if left_ms else HAS_PORTAL)
+        return [*codes, *self._portal.faults(now.monotonic_ms)]
 
     def _counters(self) -> dict[bytes, int]:
         kept = {desk: self._ledger.note(_COUNTER + desk.hex()) for desk in self.courier.desk_ids()}

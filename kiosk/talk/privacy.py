@@ -9,14 +9,14 @@ from __future__ import annotations
 from kiosk.talk.policy import Policy
 from kiosk.talk.truths import Say
 
-NOTHING_WATCHES = "This screen has no camera and no microphone. It does not know who you are."
-WHAT_IS_KEPT = "Only what you send is kept. It is locked: only staff who must know can open it."
-WHAT_THE_OFFICE_SEES = "The office screen shows the place, the time and how fast help is needed."
-HOW_LONG = "After staff close it, it may be kept for up to {time}. Then it is erased, or staff must say why not."
-WHOM_TO_ASK = "Do you want to know more, or to see what is kept about you? Ask at {place}."
+NOTHING_WATCHES = "No camera, no microphone. We do not know who you are."
+WHO_READS = "Only staff who must know can open what you send."
+WHAT_THE_OFFICE_SEES = "The office screen shows place, time and how urgent it is."
+HOW_LONG = "It may be kept for {time} after staff have closed it."
+WHOM_TO_ASK = "You may ask what is kept about you: ask at {place}."
 YEARS = "{number} years"
 DAYS = "{number} days"
-SENTENCES = (NOTHING_WATCHES, WHAT_IS_KEPT, WHAT_THE_OFFICE_SEES, HOW_LONG, WHOM_TO_ASK, YEARS, DAYS)
+SENTENCES = (NOTHING_WATCHES, WHO_READS, WHAT_THE_OFFICE_SEES, HOW_LONG, WHOM_TO_ASK, YEARS, DAYS)
 
 _DAYS_A_YEAR = 365
 
@@ -25,7 +25,7 @@ def privacy_notice(policy: Policy, say: Say) -> tuple[str, ...]:
     """The sentences of one site, in the order in which they stand."""
     return (
         say(NOTHING_WATCHES),
-        say(WHAT_IS_KEPT),
+        say(WHO_READS),
         say(WHAT_THE_OFFICE_SEES),
         say(HOW_LONG, time=_how_long(policy.retention_days, say)),
         say(WHOM_TO_ASK, place=say(policy.go_to)),

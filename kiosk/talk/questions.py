@@ -110,7 +110,7 @@ RATHER_NOT_SAY_OPTION = Option(RATHER_NOT_SAY, "Rather not say", "closed-mouth",
 MORE_CATEGORIES = Option("more-pictures", "More pictures", "more", ScreenId.CATEGORY, quiet=True)
 SKIP = "skip"
 # On the idle page: what is kept of whom. It leads to a page like any other of the talk.
-PRIVACY = Option("privacy", "Your privacy", "padlock", ScreenId.PRIVACY, quiet=True)
+PRIVACY = Option("privacy", "Privacy", "padlock", ScreenId.PRIVACY, quiet=True)
 # Nothing lies behind them: going back from here hides.
 FIRST_SCREENS = frozenset({ScreenId.DANGER, ScreenId.PRIVACY})
 TAKE_BACK = Option("take-back", "I sent this by mistake", "again", ScreenId.TRUTHS, quiet=True)
