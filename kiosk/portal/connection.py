@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -31,6 +32,9 @@ BODY_MAX_BYTES = 16 * 1024
 HEADERS_SECONDS = 10.0
 # From the whole request to the last byte that a slow phone has taken.
 ANSWER_SECONDS = 20.0
+# After a failed accept (no descriptor free), so as not to spin.
+ACCEPT_PAUSE_SECONDS = 0.1
+SHUTDOWN_SECONDS = 1.0
 # A browser opens six; a whole class behind one address (a site that hides its clients) sixty-four.
 CLIENT_MAX_CONNECTIONS = 64
 MAX_CONNECTIONS = 768
@@ -94,11 +98,14 @@ class Door:
 
 
 class Guest:
-    """One connection, from accept to the end: a deadline and a place."""
+    """One connection, from accept to the end: a deadline and a place. `end` ends it at once, however far it is."""
 
-    def __init__(self, door: Door, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._door, self._transport, self._loop = door, transport, loop
+    def __init__(self, door: Door, end: Callable[[], object], loop: asyncio.AbstractEventLoop) -> None:
+        self._door, self._end, self._loop = door, end, loop
         self._deadline = loop.call_later(door.limits.headers_seconds, self.end)
+
+    def shook_hands(self, end: Callable[[], object]) -> None:
+        self._end = end
 
     def has_asked(self) -> None:
         self._door.asked(self)
@@ -110,8 +117,7 @@ class Guest:
         self._door.leave(self)
 
     def end(self) -> None:
-        """At once: a connection that is closed politely waits for its peer."""
-        self._transport.abort()
+        self._end()
 
 
 class PortalProtocol(HttpToolsProtocol):
@@ -122,6 +128,10 @@ class PortalProtocol(HttpToolsProtocol):
         self._guest, self._reflex = guest, reflex
         self._taken = self._body_bytes = 0
         self._begun = self._headers_done = self._over = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        self._guest.shook_hands(transport.abort)
+        super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._guest.gone()
@@ -214,55 +224,28 @@ class PortalProtocol(HttpToolsProtocol):
 
 
 class Entrance(asyncio.Protocol):
-    """Counts a connection before it has said anything; at the ports of HTTPS it shakes hands first."""
+    """Counts a plain connection before it has said anything, then hands it on."""
 
-    def __init__(self, house: House, uvicorns: dict[str, Any]) -> None:
+    def __init__(self, house: House, uvicorns: Mapping[str, Any]) -> None:
         self._house, self._uvicorns = house, uvicorns
         self._guest: Guest | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's is one in all but name
         transport = cast(asyncio.Transport, transport)
-        loop = asyncio.get_running_loop()
-        guest = self._guest = Guest(self._house.door, transport, loop)
+        # A connection that is closed politely would wait for its peer.
+        guest = self._guest = Guest(self._house.door, transport.abort, asyncio.get_running_loop())
         peer = transport.get_extra_info("peername")
         if not self._house.door.enter(guest, str(peer[0]) if peer else ""):
             guest.end()
             return
         inner = PortalProtocol(guest=guest, reflex=self._house.reflex, **self._uvicorns)
-        if transport.get_extra_info("sockname")[1] in self._house.tls_ports:
-            # What comes before start_tls() has taken over would be lost.
-            transport.pause_reading()
-            tasks: set[asyncio.Task[None]] = self._uvicorns["server_state"].tasks
-            task = loop.create_task(self._shake_hands(transport, inner, guest))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        else:
-            transport.set_protocol(inner)
-            inner.connection_made(transport)
+        transport.set_protocol(inner)
+        inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._guest is not None:
             self._guest.gone()
-
-    async def _shake_hands(self, transport: asyncio.Transport, inner: PortalProtocol, guest: Guest) -> None:
-        context = self._house.context
-        assert context is not None, "a port of HTTPS without a certificate"
-        loop, seconds = asyncio.get_running_loop(), self._house.door.limits.headers_seconds
-        try:
-            secured = await loop.start_tls(
-                transport, inner, context, server_side=True, ssl_handshake_timeout=seconds, ssl_shutdown_timeout=1.0
-            )
-        except OSError as problem:
-            # Scanners and phones that do not trust us: everyday, and nothing of theirs belongs in a log.
-            _log.debug("no-handshake", extra={"why": type(problem).__name__})
-            guest.gone()
-            transport.abort()
-            return
-        if secured is None:
-            guest.gone()
-            return
-        inner.connection_made(secured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +254,6 @@ class House:
 
     door: Door
     reflex: Reflex
-    tls_ports: frozenset[int] = frozenset()
-    context: ssl.SSLContext | None = None
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn makes for each connection; it insists on a class and on its own four arguments."""
@@ -290,3 +271,55 @@ class House:
                 super().__init__(house, made)
 
         return Welcome
+
+
+class SecureEntrance:
+    """The same at a port of HTTPS: counts before the handshake, which costs more than any request.
+
+    Takes connections itself, for asyncio's own server would shake hands first and ask nobody. What arrives before
+    `start_tls` has taken over a transport is lost in uvloop, so that way is not open either.
+    """
+
+    def __init__(self, house: House, context: ssl.SSLContext, uvicorns: Mapping[str, Any]) -> None:
+        self._house, self._context, self._uvicorns = house, context, uvicorns
+        self._handshakes: set[asyncio.Task[None]] = set()
+
+    async def welcome(self, listener: socket.socket) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                taken, address = await loop.sock_accept(listener)
+            except OSError as problem:
+                _log.warning("cannot-accept", extra={"why": problem.strerror})
+                await asyncio.sleep(ACCEPT_PAUSE_SECONDS)
+                continue
+            handshake = loop.create_task(self._let_in(taken, str(address[0])))
+            self._handshakes.add(handshake)
+            handshake.add_done_callback(self._handshakes.discard)
+
+    def close(self) -> None:
+        for handshake in tuple(self._handshakes):
+            handshake.cancel()
+
+    async def _let_in(self, taken: socket.socket, client: str) -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        guest = Guest(self._house.door, task.cancel, loop)
+        if not self._house.door.enter(guest, client):
+            guest.gone()
+            taken.close()
+            return
+        try:
+            await loop.connect_accepted_socket(
+                lambda: PortalProtocol(guest=guest, reflex=self._house.reflex, **self._uvicorns),
+                taken,
+                ssl=self._context,
+                ssl_handshake_timeout=self._house.door.limits.headers_seconds,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )
+        except (OSError, asyncio.CancelledError) as problem:
+            # Scanners, and phones that do not trust us: everyday, and nothing of theirs belongs in a log.
+            _log.debug("no-handshake", extra={"why": type(problem).__name__})
+            guest.gone()
+            taken.close()

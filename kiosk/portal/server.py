@@ -20,7 +20,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from firmware.errors import BadSettings, TechnicianError
-from kiosk.portal.connection import MAX_CONNECTIONS, Door, House, Limits, Reflex
+from kiosk.portal.connection import MAX_CONNECTIONS, Door, House, Limits, Reflex, SecureEntrance
 
 _log = logging.getLogger("quietbell.portal.server")
 
@@ -31,7 +31,15 @@ OTHER_DESCRIPTORS = 256
 
 
 class PortalServer(uvicorn.Server):
-    """Leaves signals to whoever runs it: `stop` ends it."""
+    """Leaves signals to whoever runs it: `stop` ends it. Sockets of `tls_ports` begin with a handshake."""
+
+    def __init__(
+        self, config: uvicorn.Config, house: House, tls_ports: Sequence[int], context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(config)
+        self._house, self._tls_ports, self._context = house, frozenset(tls_ports), context
+        self._entrance: SecureEntrance | None = None
+        self._welcomes: list[asyncio.Task[None]] = []
 
     def stop(self) -> None:
         self.should_exit = True
@@ -39,6 +47,23 @@ class PortalServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's own, but that the sockets of HTTPS are served by an entrance of ours."""
+        given = sockets or []
+        secure = [each for each in given if each.getsockname()[1] in self._tls_ports]
+        if self._context is not None and secure:
+            made = {"config": self.config, "server_state": self.server_state, "app_state": self.lifespan.state}
+            self._entrance = SecureEntrance(self._house, self._context, made)
+            self._welcomes = [asyncio.create_task(self._entrance.welcome(each)) for each in secure]
+        await super().startup([each for each in given if each not in secure])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for welcome in self._welcomes:
+            welcome.cancel()
+        if self._entrance is not None:
+            self._entrance.close()
+        await super().shutdown(sockets)
 
 
 def make_server(
@@ -51,7 +76,7 @@ def make_server(
     alive: Callable[[], Awaitable[None]] | None = None,
 ) -> PortalServer:
     """A server for `serve(sockets=…)`. `alive` is called about once a second while its loop turns."""
-    house = House(Door(limits or Limits()), reflex, frozenset(tls_ports), context)
+    house = House(Door(limits or Limits()), reflex)
     config = uvicorn.Config(
         app,
         http=house.protocol(),
@@ -66,7 +91,7 @@ def make_server(
         timeout_notify=1,
         callback_notify=alive,
     )
-    return PortalServer(config)
+    return PortalServer(config, house, tls_ports, context)
 
 
 def run(main: Awaitable[None]) -> None:
