@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from broker_config.enrol import shipped_profile
+from broker_config.portal_issue import read_portal
 from firmware.aup import FIXED_LEVELS, NOT_FOR_THE_YOUNG, AupDocument, actions_for, parse_aup
 from firmware.byod import Access, Audience, Byod, Level, parse_byod, parse_byod_source
 from firmware.byod_parts import AupPart
@@ -59,12 +60,10 @@ def text_of(audience: str, language: str) -> AupPart:
 
 
 def portal_text(name: str) -> str:
-    """`portal.toml` with its English texts after it, as it is signed."""
-    source = (PROFILES / name / "portal.toml").read_text("utf-8")
-    audiences = [part.id for part in parse_byod_source(source, name).audiences]
-    languages = parse_byod_source(source, name).languages
-    files = [AUPS / f"{audience}.{language}.toml" for audience in audiences for language in languages]
-    return "\n".join([source, *(f"[[documents]]\n{file.read_text('utf-8')}" for file in files if file.is_file())])
+    """`portal.toml` with its texts after it, as it is signed."""
+    issued = read_portal(PROFILES / name, AUPS)
+    assert issued is not None
+    return issued.text.decode()
 
 
 @cache
