@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import secrets
 import shlex
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import click
 
+from broker_config import portal_commands
 from broker_config.bundles import SCREEN_WIDTHS_MM
 from broker_config.founding import SitePlan, check_new_folder, new_site
+from broker_config.portal_issue import read_portal, shared_aups
 from broker_config.provision import DevicePlan, open_site
 from broker_config.recovery import make_recovery, public_file_of, read_recovery_public
+from broker_config.typed import check_hosts, check_user, check_words, device_id, now
 from firmware import profile
-from firmware.clock import BUILD_FLOOR_MS
 from firmware.errors import BadInput
 from firmware.messages import ROOM_CHARACTERS
 from firmware.passphrase import fingerprint
@@ -32,9 +31,6 @@ from firmware.settings import PLACE_CHARACTERS, DeviceKind, Pins, Root
 from firmware.topics import id_text
 
 NAME_CHARACTERS = 64
-# The same shape that a device takes from its device.toml.
-_HOST = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,251}[0-9A-Za-z])?|::1")
-
 _Folder = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 _Room = click.option("--room", required=True, help="What people call the room: 'Room 12'.")
 _Place = click.option("--place", default="", help="Where the room is: 'First floor'.")
@@ -55,7 +51,7 @@ def site() -> None:
 @site.command()
 @_Folder
 @click.option("--name", required=True, help="The school's or college's name.")
-@click.option("--profile", "profile_name", required=True, help="What the site's policy asks for: secondary-school.")
+@click.option("--profile", "profile_name", required=True, help="What the site's policy asks for: secondary-school, …")
 @click.option(
     "--broker-host",
     "hosts",
@@ -81,17 +77,19 @@ def new(
 ) -> None:
     """Make a new site in DIR."""
     check_new_folder(folder.absolute())
+    name = check_words("--name", name, NAME_CHARACTERS)
     plan = SitePlan(
-        name=check_words("--name", name, NAME_CHARACTERS),
+        name=name,
         profile=profile_name,
         profile_text=shipped_profile(profile_name),
+        portal_text=shipped_portal(profile_name, name),
         broker_hosts=check_hosts(hosts),
         broker_port=port,
         broker_directory=PurePosixPath(broker_directory) if broker_directory else None,
         broker_user=check_user(broker_user if broker_user else ("mosquitto" if broker_directory else _own_name())),
         recovery_key=_recovery_key(folder, recovery, recovery_out),
     )
-    made = new_site(folder, plan, _now(), uuid4)
+    made = new_site(folder, plan, now(), uuid4)
     click.echo(f"site {id_text(made.book.facts().id)} is in {made.folder}")
     click.echo(f"next: quietbell site add-desk {shlex.quote(str(folder))} --room 'Staff office'")
 
@@ -177,33 +175,6 @@ def adopt(folder: Path, desk: Path) -> None:
         click.echo(f"not ready: the route {line}")
 
 
-def check_words(option: str, typed: str, characters_max: int, *, may_be_empty: bool = False) -> str:
-    """One line of words for a screen. Raises BadInput: empty, too long, or with characters that nobody can see."""
-    words = typed.strip()
-    if not words and not may_be_empty:
-        raise BadInput(f"{option}: is empty: write what people call it")
-    if len(words) > characters_max:
-        raise BadInput(f"{option}: {len(words)} characters: use at most {characters_max}")
-    if not words.isprintable():
-        raise BadInput(f"{option}: has a line break, tab or other invisible character: write it on one line")
-    return words
-
-
-def check_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
-    """Raises BadInput for what is neither a host name nor an address."""
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise BadInput(f"--broker-host: {host!r:.80}: write a host name or address, without port or scheme")
-    return tuple(dict.fromkeys(hosts))
-
-
-def check_user(user: str) -> str:
-    """Raises BadInput for what cannot be a user's name."""
-    if user and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", user):
-        raise BadInput(f"--broker-user: {user!r:.80}: write a user's name, such as mosquitto")
-    return user
-
-
 def shipped_profile(name: str) -> bytes:
     """A shipped profile. Raises BadInput when there is none of this name."""
     folder = resources.files("broker_config") / "profiles"
@@ -212,6 +183,13 @@ def shipped_profile(name: str) -> bytes:
         raise BadInput(f"--profile: {name!r:.80}: choose one of {', '.join(names)}")
     with resources.as_file(folder / name) as source:
         return profile.profile_text(source).encode()
+
+
+def shipped_portal(name: str, organisation: str) -> bytes | None:
+    """What a shipped profile says of people's own devices, in this organisation's name; None when it says nothing."""
+    with resources.as_file(resources.files("broker_config") / "profiles" / name) as source:
+        issued = read_portal(source, shared_aups(), organisation=organisation)
+    return None if issued is None else issued.text
 
 
 def device_plan(
@@ -230,17 +208,13 @@ def device_plan(
     )
 
 
-def device_id(typed: str) -> bytes:
-    """Raises BadInput for what is not a device's id."""
-    try:
-        return UUID(typed).bytes
-    except ValueError as problem:
-        raise BadInput(f"{typed!r:.80}: not a device's id: `quietbell site list` shows them") from problem
+for command in portal_commands.COMMANDS:
+    site.add_command(command)
 
 
 def _add(folder: Path, plan: DevicePlan) -> None:
     opened = open_site(folder)
-    record = opened.add(plan, _now(), uuid4)
+    record = opened.add(plan, now(), uuid4)
     click.echo(f"{record.kind} {id_text(record.id)} ({record.room})")
     click.echo(f"bundle: {opened.root_of(record.id).path / 'bundle'}")
 
@@ -274,10 +248,3 @@ def _own_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return ""
-
-
-def _now() -> datetime:
-    now = datetime.now(UTC)
-    if now.timestamp() * 1000 < BUILD_FLOOR_MS:
-        raise BadInput(f"this machine's clock says {now:%Y-%m-%d}: set it, then issue certificates")
-    return now

@@ -16,18 +16,23 @@ from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from broker_config import site_ca
-from broker_config.provision import CA, CA_KEY, DESK_KEY, ISSUER, ISSUER_KEY, RECOVERY, Site, open_site
+from broker_config.provision import CA, CA_KEY, DESK_KEY, ISSUER, ISSUER_KEY, RECOVERY, Site, open_site, signed_policy
 from broker_config.site_book import BOOK_FILE, SiteBook, SiteFacts
 from firmware import bundle as files
+from firmware.byod import parse_byod
 from firmware.documents import write_atomically
 from firmware.errors import BadInput, StoreFault
-from firmware.identity import KEM_PUBLIC_BYTES, KemKey, SigningKey, profile_claim
+from firmware.identity import KEM_PUBLIC_BYTES, KemKey, SigningKey
 from firmware.profile import parse_profile
 
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """What `site new` is told. `broker_directory` None: the broker runs on the files in DIR/broker."""
+    """What `site new` is told.
+
+    `broker_directory` None: the broker runs on the files in DIR/broker. `portal_text` None: no rules for people's own
+    devices.
+    """
 
     name: str
     profile: str
@@ -37,6 +42,7 @@ class SitePlan:
     recovery_key: bytes
     broker_directory: PurePosixPath | None
     broker_user: str
+    portal_text: bytes | None = None
 
 
 def new_site(folder: Path, plan: SitePlan, now: datetime, new_id: Callable[[], UUID]) -> Site:
@@ -81,6 +87,8 @@ def _begin(making: Path, plan: SitePlan, now: datetime, uuid: UUID) -> None:
     if len(plan.recovery_key) != KEM_PUBLIC_BYTES:
         raise BadInput("the recovery file is not one: give the .pub file that `quietbell site recovery` wrote")
     parse_profile(plan.profile_text.decode(), f"profile {plan.profile}")
+    if plan.portal_text is not None:
+        parse_byod(plan.portal_text.decode(), f"portal.toml of profile {plan.profile}")
     authority = site_ca.make_authority(plan.name, now)
     server = site_ca.issue_server(authority, plan.broker_hosts, now)
     issuer, desk_key = SigningKey.generate(), KemKey.generate()
@@ -97,8 +105,7 @@ def _begin(making: Path, plan: SitePlan, now: datetime, uuid: UUID) -> None:
         ("broker/server.pem", server.certificate, files.PUBLIC_MODE),
         ("broker/server.key", server.key, files.SECRET_MODE),
         (RECOVERY, plan.recovery_key, files.PUBLIC_MODE),
-        (files.PROFILE, plan.profile_text, files.PUBLIC_MODE),
-        (files.PROFILE_SIGNATURE, issuer.sign(profile_claim(plan.profile_text)), files.PUBLIC_MODE),
+        *signed_policy(issuer, plan.profile_text, plan.portal_text),
     ):
         write_atomically(making / name, content, mode)
     facts = SiteFacts(

@@ -6,8 +6,8 @@ readers sign is only carried from a desk to the bundles: this side checks it and
 
     DIR/site.json     the site book            DIR/authority/   ca, issuer and desk keys (0700)
     DIR/broker/       mosquitto's files        DIR/readers.qb   the readers' two documents, once adopted
-    DIR/profile.toml  the site's profile       DIR/bundles/<uuid>/bundle/{public,secret}
-    DIR/recovery.pub  public half of the recovery key
+    DIR/profile.toml  the site's profile       DIR/portal.toml  its rules for people's own devices, if it has any
+    DIR/recovery.pub  recovery key, public half  DIR/bundles/<uuid>/bundle/{public,secret}
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from broker_config.bundles import Bundle, device_toml, write_bundle
 from broker_config.render import BrokerPlace, render_acl, render_configuration
 from broker_config.site_book import BOOK_FILE, DeviceRecord, SiteBook, SiteFacts
 from firmware import bundle as files
+from firmware.byod import Byod, parse_byod
 from firmware.documents import write_atomically
 from firmware.errors import BadInput, Refused, StoreFault
 from firmware.identity import (
@@ -37,6 +38,7 @@ from firmware.identity import (
     DeviceRegister,
     KemKey,
     SigningKey,
+    portal_claim,
     profile_claim,
     sign_part,
     verify,
@@ -45,11 +47,14 @@ from firmware.messages import Struct, decode, encode
 from firmware.reader_parts import ReaderParts, read_reader_parts
 from firmware.settings import DeviceKind, Pins, Root
 from firmware.topics import acl_rules, id_text
+from firmware.vouchers import VOUCHER_KEY_BYTES
 
 _RESTORE = "restore the site folder from its backup"
+_RESTORE_POLICY = f"{_RESTORE}, or issue it again with `quietbell site policy`"
 CA_KEY, CA = "authority/ca.key", "authority/ca.pem"
 ISSUER_KEY, ISSUER = "authority/issuer.key", "authority/issuer.pub"
 DESK_KEY = "authority/desk_kem.key"
+VOUCHER_KEY = "authority/voucher.key"
 RECOVERY = "recovery.pub"
 _READERS = "readers.qb"
 
@@ -162,7 +167,50 @@ class Site:
             if record.active:
                 desk = record.kind is DeviceKind.DESK
                 write_bundle(self.root_of(record.id), Bundle({**for_all, **(for_desks if desk else {})}, {}))
+                if self.is_portal(record):
+                    write_bundle(self.root_of(record.id), self._portal_files())
                 self._hand_out_readers(record, adopted, held.register.version if held else 0)
+
+    def is_portal(self, record: DeviceRecord) -> bool:
+        """Whether this device was given a network to serve."""
+        return record.active and (self.root_of(record.id).public / files.NETWORK).is_file()
+
+    def portals(self) -> tuple[DeviceRecord, ...]:
+        """The devices that are portals, in the order in which they came."""
+        return tuple(record for record in self.book.devices() if self.is_portal(record))
+
+    def byod(self) -> Byod | None:
+        """The site's rules for people's own devices; None when its profile has none. Raises StoreFault, BadSettings."""
+        path = self.folder / files.PORTAL
+        if not path.exists():
+            return None
+        self._check()
+        return parse_byod(self._read(files.PORTAL).decode(errors="replace"), str(path))
+
+    def voucher_key(self) -> bytes | None:
+        """What vouchers are made with; None before the first kiosk became a portal. Raises StoreFault."""
+        if not (self.folder / VOUCHER_KEY).exists():
+            return None
+        key = self._read(VOUCHER_KEY)
+        if len(key) != VOUCHER_KEY_BYTES:
+            mend = f"{_RESTORE}, or make a new one with `quietbell site voucher-key`"
+            raise StoreFault(f"{self.folder / VOUCHER_KEY}: was changed or damaged: {mend}")
+        return key
+
+    def write_voucher_key(self, key: bytes) -> None:
+        """Put another key in its place; `refresh` hands it out."""
+        write_atomically(self.folder / VOUCHER_KEY, key, files.SECRET_MODE)
+
+    def issue_policy(self, profile_text: bytes, portal_text: bytes | None) -> None:
+        """Sign an edited profile, and its rules for people's own devices, and hand them out.
+
+        Both texts have been parsed. What is half written when the power goes is mended by doing it again.
+        """
+        self._check_keys()
+        issuer = SigningKey.from_bytes(self._read(ISSUER_KEY))
+        for name, content, mode in signed_policy(issuer, profile_text, portal_text):
+            write_atomically(self.folder / name, content, mode)
+        self.refresh()
 
     def adopt(self, desk: Root) -> ReaderParts:
         """Carry what the readers signed at a desk into this site and its bundles.
@@ -208,24 +256,42 @@ class Site:
 
     def _check(self) -> None:
         """Nothing damaged here may reach a bundle, where it would stop a kiosk. Raises StoreFault."""
+        self._check_keys()
+        issuer = self._read(ISSUER)
+        for text, signature, claim in (
+            (files.PROFILE, files.PROFILE_SIGNATURE, profile_claim),
+            (files.PORTAL, files.PORTAL_SIGNATURE, portal_claim),
+        ):
+            here = text != files.PORTAL or (self.folder / text).exists()
+            if here and not verify(issuer, self._read(signature), claim(self._read(text))):
+                # A signature that does not fit may itself be the damaged half.
+                where = f"{self.folder / text} (or {signature})"
+                raise StoreFault(f"{where}: was changed or damaged: {_RESTORE_POLICY}")
+        self.held_reader_parts()
+
+    def _check_keys(self) -> None:
+        """What cannot be made again is whole. Raises StoreFault."""
         issuer_key, issuer = self._read(ISSUER_KEY), self._read(ISSUER)
-        text, signature = self._read(files.PROFILE), self._read(files.PROFILE_SIGNATURE)
         ca_key, ca = self._read(CA_KEY), self._read(CA)
         sound = {
             ISSUER_KEY: len(issuer_key) == SIGNING_SEED_BYTES,
             ISSUER: len(issuer_key) == SIGNING_SEED_BYTES and SigningKey.from_bytes(issuer_key).public == issuer,
             DESK_KEY: len(self._read(DESK_KEY)) == KEM_SEED_BYTES,
             RECOVERY: len(self._read(RECOVERY)) == KEM_PUBLIC_BYTES,
-            files.PROFILE: verify(issuer, signature, profile_claim(text)),
             CA: site_ca.is_certificate(ca),
             CA_KEY: site_ca.key_fits(ca_key, ca),
         }
         for name, good in sound.items():
             if not good:
-                # A signature that does not fit may itself be the damaged half.
-                also = f" (or {files.PROFILE_SIGNATURE})" if name == files.PROFILE else ""
-                raise StoreFault(f"{self.folder / name}{also}: was changed or damaged: {_RESTORE}")
-        self.held_reader_parts()
+                raise StoreFault(f"{self.folder / name}: was changed or damaged: {_RESTORE}")
+
+    def _portal_files(self) -> Bundle:
+        """What a portal has beside its network: nothing when the site's profile says nothing."""
+        if not (self.folder / files.PORTAL).exists():
+            return Bundle({}, {})
+        public = {name: self._read(name) for name in (files.PORTAL, files.PORTAL_SIGNATURE)}
+        key = self.voucher_key()
+        return Bundle(public, {} if key is None else {files.VOUCHER_KEY: key})
 
     def _shared_files(self, facts: SiteFacts, records: tuple[DeviceRecord, ...]) -> dict[str, bytes]:
         return {
@@ -298,6 +364,23 @@ class Site:
 
     def _read(self, name: str) -> bytes:
         return files.read_file(self.folder / name, _RESTORE)
+
+
+def signed_policy(
+    issuer: SigningKey, profile_text: bytes, portal_text: bytes | None
+) -> tuple[tuple[str, bytes, int], ...]:
+    """A site's policy as files: name, content and mode."""
+    profile = (
+        (files.PROFILE, profile_text, files.PUBLIC_MODE),
+        (files.PROFILE_SIGNATURE, issuer.sign(profile_claim(profile_text)), files.PUBLIC_MODE),
+    )
+    if portal_text is None:
+        return profile
+    return (
+        *profile,
+        (files.PORTAL, portal_text, files.PUBLIC_MODE),
+        (files.PORTAL_SIGNATURE, issuer.sign(portal_claim(portal_text)), files.PUBLIC_MODE),
+    )
 
 
 def _version_at(desk: Root, site: bytes) -> int:

@@ -1,4 +1,5 @@
-"""The technician's inventory of one site: what it is called, where its broker is, and every device it ever had.
+"""The technician's inventory of one site: what it is called, where its broker is, every device it ever had, and how
+many vouchers it has made.
 
 Owns `site.json` (TinyDB on `firmware.documents`). Holds public facts only: keys lie in `authority/` and in bundles.
 Versions of the signed parts are read off the devices, so that one durable write changes both. Makes no keys and
@@ -20,6 +21,7 @@ from firmware.identity import PublicKem, PublicSigning
 from firmware.messages import Room, Short
 from firmware.settings import DeviceKind, Pins
 from firmware.topics import id_text
+from firmware.vouchers import SERIALS
 
 BOOK_FILE = "site.json"
 BOOK_FORMAT = 1
@@ -27,6 +29,7 @@ FIRST_VERSION = 1
 
 _SITE_TABLE = "site"
 _DEVICE_TABLE = "devices"
+_VOUCHER_TABLE = "vouchers"
 
 
 _Version = Annotated[int, msgspec.Meta(ge=1)]
@@ -72,7 +75,22 @@ class DeviceRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.uuid.bytes
 
 
-_Page = TypeVar("_Page", SiteFacts, DeviceRecord)
+class VoucherCount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many vouchers were ever made here, and how many of them before the key that is used now.
+
+    A new key goes on counting where the old one stopped: what portals remember of used vouchers is a serial.
+    """
+
+    made: Annotated[int, msgspec.Meta(ge=0)] = 0
+    before_this_key: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    @property
+    def left(self) -> int:
+        """How many more this key can make: no serial is ever used twice under one key."""
+        return SERIALS - (self.made - self.before_this_key)
+
+
+_Page = TypeVar("_Page", SiteFacts, DeviceRecord, VoucherCount)
 
 
 class SiteBook:
@@ -83,6 +101,7 @@ class SiteBook:
         documents = open_documents(file)
         self._site = documents.table(_SITE_TABLE)
         self._devices = documents.table(_DEVICE_TABLE)
+        self._vouchers = documents.table(_VOUCHER_TABLE)
         self._file = file
 
     def begin(self, facts: SiteFacts) -> None:
@@ -137,6 +156,32 @@ class SiteBook:
         )
         return written
 
+    def voucher_count(self) -> VoucherCount:
+        """Raises BadSettings when the page is damaged."""
+        pages = self._vouchers.all()
+        return self._read(dict(pages[-1]), VoucherCount, "vouchers") if pages else VoucherCount()
+
+    def take_serials(self, count: int) -> tuple[int, ...]:
+        """The next `count` serials, written down as used before anybody gets them.
+
+        Raises:
+            BadInput: this key has not so many left; none was taken.
+        """
+        held = self.voucher_count()
+        if count > held.left:
+            raise BadInput(
+                f"{held.left} of this key's {SERIALS} vouchers are left, not {count}: make a new key with "
+                "`quietbell site voucher-key`, after which the vouchers handed out so far open nothing any more"
+            )
+        self._write_count(msgspec.structs.replace(held, made=held.made + count))
+        return tuple(number % SERIALS for number in range(held.made, held.made + count))
+
+    def begin_voucher_key(self) -> int:
+        """From now on vouchers are made with a new key; returns how many were made with the last one."""
+        held = self.voucher_count()
+        self._write_count(msgspec.structs.replace(held, before_this_key=held.made))
+        return held.made - held.before_this_key
+
     def register_version(self) -> int:
         """Rises with every device that comes or goes."""
         return max((record.changed for record in self.devices()), default=FIRST_VERSION)
@@ -145,6 +190,13 @@ class SiteBook:
         """Rises only when a desk comes or goes: a new kiosk makes no other kiosk's sheet old."""
         desks = (record.changed for record in self.devices() if record.kind is DeviceKind.DESK)
         return max(desks, default=FIRST_VERSION)
+
+    def _write_count(self, count: VoucherCount) -> None:
+        page = dict(msgspec.to_builtins(count))
+        if self._vouchers.all():
+            self._vouchers.update(page)
+        else:
+            self._vouchers.insert(page)
 
     def _read(self, page: Mapping[str, object], noun: type[_Page], key: str) -> _Page:
         known = {name: value for name, value in page.items() if name != "format"}

@@ -21,10 +21,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from broker_config.enrol import shipped_profile
+from broker_config.enrol import shipped_portal, shipped_profile
 from broker_config.founding import SitePlan, new_site
+from broker_config.network_plan import NetworkPlan
 from broker_config.provision import DevicePlan, Site, open_site
 from broker_config.recovery import make_recovery, public_file_of, read_recovery_public
+from broker_config.site_portal import make_portal
 from firmware.documents import open_documents
 from firmware.link import LinkSettings
 from firmware.reader_parts import ReaderParts, Role
@@ -36,6 +38,7 @@ from tests.support.broker import find_mosquitto
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 START_SECONDS = 15.0
+SITE_NAME = "Throw-away School"
 # Name and role of everybody who can read at a whole site; the first two found it.
 PEOPLE = (
     ("Hanna Head", Role.HEAD),
@@ -99,14 +102,22 @@ def make_site(
     people: Sequence[tuple[str, Role]] = PEOPLE,
     rehearsal: bool = True,
     port: int | None = None,
+    profile: str = "secondary-school",
+    portal: NetworkPlan | None = None,
+    portal_text: bytes | None = None,
 ) -> MadeSite:
-    """Make a whole site below `folder`; without `people` nobody can read and nothing is adopted."""
+    """Make a whole site below `folder`; without `people` nobody can read and nothing is adopted.
+
+    `portal`: every kiosk is a captive portal for this network. `portal_text`: rules for people's own devices, with
+    their texts, instead of the profile's.
+    """
     recovery_file = folder / "recovery.key"
     recovery_passphrase = make_recovery(recovery_file, random.Random(7), cost=CHEAP)
     plan = SitePlan(
-        name="Throw-away School",
-        profile="secondary-school",
-        profile_text=shipped_profile("secondary-school"),
+        name=SITE_NAME,
+        profile=profile,
+        profile_text=shipped_profile(profile),
+        portal_text=portal_text or shipped_portal(profile, SITE_NAME),
         broker_hosts=("localhost", "127.0.0.1"),
         broker_port=port or free_port(),
         recovery_key=read_recovery_public(public_file_of(recovery_file)),
@@ -117,6 +128,9 @@ def make_site(
     desk_roots = tuple(_add(site, DeviceKind.DESK, f"Office {number + 1}", rehearsal) for number in range(desks))
     kiosk_roots = tuple(_add(site, DeviceKind.KIOSK, f"Room {number + 1}", rehearsal) for number in range(kiosks))
     site.refresh()
+    if portal is not None:
+        for root in kiosk_roots:
+            make_portal(site, device_of(root), portal)
     passphrases = make_readers(desk_roots[0], people) if people else {}
     if people:
         site.adopt(desk_roots[0])
