@@ -1,4 +1,4 @@
-"""A sheet of vouchers: one HTML file that prints on A4, eight cards a page, to be cut and handed out.
+"""A sheet of vouchers: one HTML file that prints on A4, six cards a page, to be cut and handed out.
 
 Owns how a card looks and reads. Everything is in the one file (no script, no font, no picture from elsewhere): it
 can be printed without a network. Does not know how words are made.
@@ -18,7 +18,7 @@ from broker_config.site_portal import PrintedVoucher
 from firmware.byod_parts import Audience
 from firmware.opening_hours import DAYS, MONTHS
 
-CARDS_A_PAGE = 8
+CARDS_A_PAGE = 6
 # ISO/IEC 18004 §5.3.8: four modules of white round the code.
 _QUIET_ZONE = 4
 
@@ -71,7 +71,7 @@ def _card(place: SheetPlace, printed: PrintedVoucher) -> str:
         words="".join(f"<li>{word}</li>" for word in printed.words),
         code=_code(voucher_address(place, printed.words)),
         lasts=_lasts(voucher.minutes),
-        devices="one device" if voucher.devices == 1 else f"{voucher.devices} devices",
+        devices=voucher.devices,
         until=_day(voucher.last_day),
         join=join,
         address=escape(address),
@@ -105,13 +105,15 @@ def _for_staff(vouchers: Sequence[PrintedVoucher]) -> str:
 
 
 def _lasts(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    parts = [f"{hours} hour{'' if hours == 1 else 's'}"] if hours else []
-    return " ".join([*parts, *([f"{rest} minutes"] if rest else [])])
+    """ "45 minutes", "90 minutes", "2\u00bd hours": no card has room for both words."""
+    if minutes < 120 and minutes != 60:
+        return f"{minutes} minutes"
+    hours = f"{minutes // 60}{'' if minutes % 60 == 0 else chr(0xBD)}"
+    return f"{hours} hour{'' if hours == '1' else 's'}"
 
 
 def _day(day: date) -> str:
-    return f"{DAYS[day.weekday()].capitalize()} {day.day} {MONTHS[day.month - 1]} {day.year}"
+    return f"{DAYS[day.weekday()][:3].capitalize()} {day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 _FILE = """<!DOCTYPE html>
@@ -144,8 +146,9 @@ _CARD = """
 <ol class="words">{words}</ol>
 <div class="code">{code}</div>
 <dl>
-<div><dt>Lasts</dt><dd>{lasts} from first use, on {devices}</dd></div>
-<div><dt>Opens until</dt><dd>{until}</dd></div>
+<div><dt>From first use</dt><dd>{lasts}</dd></div>
+<div><dt>Devices</dt><dd>{devices}</dd></div>
+<div><dt>Valid until</dt><dd>{until}</dd></div>
 </dl>
 <p class="how">{join}. Then scan the code, or open <b>{address}</b> and type the six words.</p>
 <footer><span>Something unclear? Ask at reception.</span><span class="serial">{serial}</span></footer>
@@ -157,42 +160,42 @@ _STYLE = """
 * { box-sizing: border-box; margin: 0; padding: 0; }
 body {
   background: #faf6ee; color: #263238;
-  font: 9pt/1.4 "Noto Sans", "Segoe UI", "Helvetica Neue", Arial, sans-serif;
+  font: 8.5pt/1.4 "Noto Sans", "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif;
   -webkit-print-color-adjust: exact; print-color-adjust: exact;
 }
 .staff {
   max-width: 190mm; margin: 8mm auto; padding: 4mm 5mm; background: #e5eeea; color: #183834; border-radius: 2mm;
 }
 .page {
-  width: 190mm; height: 277mm; margin: 0 auto 8mm; background: #fff;
-  display: grid; grid-template: repeat(4, 1fr) / repeat(2, 1fr);
-  border-top: .2mm dashed #b7b1a6; border-left: .2mm dashed #b7b1a6;
+  width: 190mm; height: 276.9mm; margin: 0 auto 8mm; background: #fff; overflow: hidden;
+  display: grid; grid-template: repeat(3, 92.3mm) / repeat(2, 95mm);
 }
 .card {
-  display: grid; grid-template: auto 1fr auto auto auto / 1fr 33mm; column-gap: 3mm; padding: 4.5mm 5mm 3.5mm;
-  border-right: .2mm dashed #b7b1a6; border-bottom: .2mm dashed #b7b1a6; break-inside: avoid; overflow: hidden;
+  display: grid; grid-template: auto 1fr auto auto auto / minmax(0, 1fr) 38mm; align-items: center;
+  padding: 4.5mm 5.5mm 3.5mm; overflow: hidden; break-inside: avoid;
+  outline: .2mm dashed #a8a297; outline-offset: -.1mm;
 }
-header { grid-column: 1 / -1; display: grid; grid-template-columns: auto 1fr; column-gap: 2.5mm; align-items: center; }
-.mark { grid-row: 1 / 3; width: 8mm; height: 8mm; fill: none; stroke: #24524f; stroke-width: 3; }
-.who { font-size: 8pt; line-height: 1.25; color: #454a4a; overflow-wrap: anywhere; }
-h2 { font-size: 12pt; line-height: 1.2; font-weight: 700; color: #24524f; }
-.words {
-  align-self: center; list-style: none; counter-reset: word;
-  display: grid; grid-template: repeat(3, auto) / repeat(2, 1fr); grid-auto-flow: row; gap: 1.6mm 1mm;
+header, dl, .how, footer { grid-column: 1 / -1; }
+header { display: grid; grid-template-columns: auto 1fr; column-gap: 2.5mm; align-items: center; }
+.mark { grid-row: 1 / 3; width: 9mm; height: 9mm; fill: none; stroke: #24524f; stroke-width: 3; }
+.who { font-size: 8.5pt; line-height: 1.25; color: #454a4a; overflow-wrap: anywhere; }
+h2 { font-size: 13pt; line-height: 1.2; font-weight: 700; color: #24524f; }
+.words { list-style: none; counter-reset: word; padding: 2mm 3mm; background: #e5eeea; border-radius: 2mm; }
+.words li {
+  counter-increment: word; position: relative; padding-left: 5mm; white-space: nowrap;
+  font-size: 13.5pt; line-height: 1.32; font-weight: 700; color: #183834;
 }
-.words li { counter-increment: word; font-size: 13.5pt; line-height: 1.15; font-weight: 700; white-space: nowrap; }
 .words li::before {
-  content: counter(word); display: inline-block; width: 3.2mm; font-size: 7pt; font-weight: 400; color: #5c6060;
+  content: counter(word); position: absolute; left: 0; top: .5em; font-size: 7.5pt; line-height: 1.2; font-weight: 400;
 }
-.code { align-self: center; justify-self: end; width: 33mm; height: 33mm; }
+.code { justify-self: end; width: 37mm; height: 37mm; }
 .code svg { display: block; width: 100%; height: 100%; }
-dl, .how, footer { grid-column: 1 / -1; }
-dl { display: flex; gap: 1mm 6mm; flex-wrap: wrap; padding-top: 1.6mm; border-top: .3mm solid #d9d0c0; }
-dt { font-size: 7pt; line-height: 1.2; color: #454a4a; }
-dd { font-size: 9pt; line-height: 1.3; font-weight: 700; }
-.how { padding-top: 1.4mm; font-size: 8pt; line-height: 1.35; overflow-wrap: anywhere; }
-footer { display: flex; justify-content: space-between; padding-top: .8mm; font-size: 8pt; color: #454a4a; }
-.serial { font-variant-numeric: tabular-nums; color: #5c6060; }
+dl { display: flex; gap: 5mm; padding-top: 1mm; white-space: nowrap; }
+dt { font-size: 7.5pt; line-height: 1.3; color: #454a4a; }
+dd { font-size: 8.5pt; line-height: 1.3; font-weight: 700; }
+.how { padding-top: 1.5mm; font-size: 8pt; line-height: 1.35; overflow-wrap: anywhere; }
+footer { display: flex; justify-content: space-between; padding-top: 1mm; font-size: 8pt; color: #454a4a; }
+.serial { font-variant-numeric: tabular-nums; }
 @media print {
   body { background: #fff; }
   .staff { display: none; }
