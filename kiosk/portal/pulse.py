@@ -122,10 +122,12 @@ class Total:
 class PulseCounts:
     """The counts. Written by one process, from one thread."""
 
-    def __init__(self, path: Path, *, zone: ZoneInfo, memory_key: bytes) -> None:
+    def __init__(
+        self, path: Path, *, zone: ZoneInfo, memory_key: bytes, answers_a_day_max: int = ANSWERS_A_DAY_MAX
+    ) -> None:
         """`memory_key`: 32 random bytes of this run. Raises StoreFault when the folder cannot be used."""
         self._kept = KeptLines(path)
-        self._zone, self._memory_key = zone, memory_key
+        self._zone, self._memory_key, self._answers_a_day_max = zone, memory_key, answers_a_day_max
         self._counts: dict[_Place, tuple[int, ...]] = dict(self._kept.read(_parse))
         self._day_ms = 0
         self._answered: set[bytes] = set()
@@ -149,7 +151,7 @@ class PulseCounts:
         name = self._name_of_today(pseudonym, wall_ms)
         if name in self._answered:
             raise Refused("already-answered")
-        if len(self._answered) >= ANSWERS_A_DAY_MAX:
+        if len(self._answered) >= self._answers_a_day_max:
             raise Refused("enough-for-today")
         self._count(term_of(today_at(wall_ms, self._zone)), audience, answers)
         self._answered.add(name)
@@ -174,6 +176,8 @@ class PulseCounts:
 
     def _count(self, term: str, audience: Audience, answers: Mapping[str, int]) -> None:
         terms = sorted({*self.terms(), term})[-TERMS_KEPT:]
+        if term not in terms:
+            raise Refused("clock-unknown", "a term that is long over")
         counts = {place: numbers for place, numbers in self._counts.items() if place[0] in terms}
         for question, chosen in answers.items():
             before = counts.get((term, audience, question), (0,) * len(_question(question).choices))
@@ -199,17 +203,18 @@ def term_of(day: date) -> str:
 
 
 def without_small_numbers(counts: Sequence[int]) -> tuple[int | None, ...]:
-    """Counts that tell nobody's answer: nothing of a group under five, and no count from 1 to 4.
+    """Counts that tell nobody's answer: nothing of a group under five, and no count under five, nought included.
 
-    Where only one count is withheld, a second is as well: the first could be reckoned from a total known elsewhere.
+    Where only one count is withheld, whatever is next smallest is as well: who knows from elsewhere how many answered
+    could reckon the first.
     """
     if sum(counts) < SMALLEST_GROUP:
         return (None,) * len(counts)
-    hidden = {at for at, count in enumerate(counts) if 0 < count < SMALLEST_GROUP}
-    if len(hidden) == 1:
-        others = [at for at, count in enumerate(counts) if at not in hidden]
-        hidden.add(min(others, key=lambda at: (counts[at] == 0, counts[at])))
-    return tuple(None if at in hidden else count for at, count in enumerate(counts))
+    small = [count < SMALLEST_GROUP for count in counts]
+    limit = SMALLEST_GROUP
+    if small.count(True) == 1:
+        limit = min(count for count in counts if count >= SMALLEST_GROUP) + 1
+    return tuple(None if count < limit else count for count in counts)
 
 
 def as_rows(totals: Iterable[Total]) -> tuple[Mapping[str, str | int | None], ...]:

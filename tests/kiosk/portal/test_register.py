@@ -312,7 +312,8 @@ for number in range(100):
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed (apt install strace)")
 @pytest.mark.parametrize("call", ["fsync", "rename"])
-@pytest.mark.parametrize("when", [1, 2, 3, 4, 5, 6, 7, 8, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 37, 61])
+# Four fsyncs and two renames a save; the first forgetting asks for fsync 15 to 26 and rename 8 to 13.
+@pytest.mark.parametrize("when", [1, 2, 3, 6, 8, 9, 10, 11, 12, 13, 17, 19, 20, 22, 23, 25, 61])
 def test_kill_9_loses_no_acceptance_and_invents_none(path: Path, call: str, when: int) -> None:
     """Killed as it asks for its Nth fsync or rename: what was said to be added is there, what was said to be forgotten
     is in no byte once the next start has settled, and at most the one that was under way is in doubt."""
