@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kiosk.screen.layout import KEY_MM, PRIMARY_CAP_MM, Box, Display, Place, Rect, Role, Tone
+from kiosk.screen.text import LATIN, face_of
 
 KEY_GAP_MM = 1.1
+TALL_CAP_MM = 4.4
+"""Of words on a key in a script whose letters reach further down."""
 KEY = "key-"
 SHIFT, DELETE, SPACE, LAYER = "key-shift", "key-delete", "key-space", "key-layer"
 QWERTY = ("qwertyuiop", "asdfghjkl'", "zxcvbnm,")
@@ -114,7 +117,7 @@ def _key(id: str, cell: Rect, display: Display, words: KeyboardWords, layer: Lay
         speech=speech,
         picture=picture,
         tone=Tone.PLAIN if len(id) == len(KEY) + 1 or id == SPACE else Tone.QUIET,
-        cap_mm=PRIMARY_CAP_MM,
+        cap_mm=PRIMARY_CAP_MM if face_of(text) is LATIN else TALL_CAP_MM,
         chosen=id == SHIFT and layer is Layer.UPPER,
         place=Place.ALONE,
     )

@@ -130,7 +130,8 @@ class Painter:
         room = parts(box, self._display, self._typesetter)
         if room.picture is not None:
             side = min(room.picture.width, room.picture.height)
-            surface.blit(self._pictures.picture(box.picture, side, pair.ink), (room.picture.left, room.picture.top))
+            picture = self._pictures.picture(box.picture, side, pair.ink, self._display.right_to_left)
+            surface.blit(picture, (room.picture.left, room.picture.top))
         if box.secret is not None:
             mask = self._typesetter.draw_characters(
                 box.secret, room.words.width, room.words.height, self._display.mm(box.cap_mm)

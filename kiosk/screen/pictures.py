@@ -16,6 +16,8 @@ from PIL import Image, ImageDraw
 from kiosk.screen.text import Bounded
 from kiosk.screen.theme import Colour
 
+TURNED = frozenset({"back", "skip", "send", "not-sure"})
+"""Pictograms that point along the line of reading: from the other side in a language that runs from the right."""
 PICTOGRAMS = Path(__file__).resolve().parent.parent / "pictograms"
 CACHED_BYTES = 2_000_000
 """Of pictograms, and as much again of shapes: about three pages."""
@@ -30,14 +32,19 @@ class Pictures:
 
     def __init__(self, folders: Sequence[Path] = (PICTOGRAMS,)) -> None:
         self._folders = tuple(folders)
-        self._pictures: Bounded[tuple[str, int, Colour], pygame.Surface] = Bounded(CACHED_BYTES, bytes_of)
+        self._pictures: Bounded[tuple[str, int, Colour, bool], pygame.Surface] = Bounded(CACHED_BYTES, bytes_of)
         self._shapes: Bounded[tuple[str, int, Colour], pygame.Surface] = Bounded(CACHED_BYTES, bytes_of)
 
     def names(self) -> frozenset[str]:
         return frozenset(path.stem for folder in self._folders for path in folder.glob("*.svg"))
 
-    def picture(self, name: str, side_px: int, ink: Colour) -> pygame.Surface:
-        return self._pictures.take((name, side_px, ink), lambda: self._draw_picture(name, side_px, ink))
+    def picture(self, name: str, side_px: int, ink: Colour, right_to_left: bool = False) -> pygame.Surface:
+        """`right_to_left`: as readers of such a language know it."""
+        turned = right_to_left and name in TURNED
+        return self._pictures.take(
+            (name, side_px, ink, turned),
+            lambda: pygame.transform.flip(self._draw_picture(name, side_px, ink), turned, False),
+        )
 
     def shape(self, name: str, side_px: int, ink: Colour) -> pygame.Surface:
         """One of `SHAPES`: "disc", and the status marks, which differ in form and not only in colour."""
