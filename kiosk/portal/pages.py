@@ -212,12 +212,12 @@ def _style_sheet() -> bytes:
     """The sheet without what only its authors read."""
     text = (resources.files("kiosk.portal") / "static" / "style.css").read_text(encoding="utf-8")
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return re.sub(r"\s*\n\s*", "\n", text).strip().encode()
+    text = re.sub(r"\s*([{};,])\s*", r"\1", text).replace(";}", "}")
+    # only after a property's name: before a pseudo-class a space means "inside"
+    return re.sub(r"(?<=[a-z]): ", ":", text).strip().encode()
 
 
 def _inline(name: str) -> Markup:
     text = (resources.files("kiosk") / "pictograms" / f"{name}.svg").read_text(encoding="utf-8")
     text = re.sub(r"\s*\n\s*", "", text).replace("#000", "currentColor")
-    return Markup(
-        re.sub(r"<svg [^>]*>", '<svg class="picture" viewBox="0 0 48 48" aria-hidden="true">', text, count=1)
-    )
+    return Markup(re.sub(r"<svg [^>]*>", '<svg class="picture" viewBox="0 0 48 48" aria-hidden="true">', text, count=1))

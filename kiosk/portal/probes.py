@@ -96,6 +96,14 @@ _BY_ADDRESS: Mapping[tuple[str, str], TrueAnswer] = MappingProxyType(
 )
 
 
+_HOSTS = frozenset(probe.host for probe in PROBES)
+
+
+def is_probed(untrusted_host: str) -> bool:
+    """Whether some client asks this host."""
+    return untrusted_host in _HOSTS
+
+
 def true_answer(untrusted_host: str, untrusted_path: str) -> TrueAnswer | None:
     """What the real server would say to this probe; None when it is none. Queries (`?ipv4`) change nothing."""
     return _BY_ADDRESS.get((untrusted_host, untrusted_path.partition("?")[0]))
