@@ -21,9 +21,18 @@ from broker_config import site_ca
 from broker_config.broker_probe import Door, knock
 from firmware import bundle as files
 from firmware.clock import BUILD_FLOOR_MS
-from firmware.device import load_desk, load_device_register, load_issuer, load_kiosk, load_profile
+from firmware.device import (
+    load_byod,
+    load_desk,
+    load_device_register,
+    load_issuer,
+    load_kiosk,
+    load_profile,
+    load_voucher_key,
+)
 from firmware.errors import BadInput, QuietbellError
 from firmware.identity import DeskSheet, RouteSheet, read_founding, read_part
+from firmware.network_settings import load_network
 from firmware.passphrase import fingerprint
 from firmware.reader_parts import read_reader_parts, unready_routes
 from firmware.settings import DeviceKind, DeviceSettings, Root, find_root, load_device
@@ -79,8 +88,11 @@ def examine(root: Root, wall_ms: int, *, offline: bool = False) -> Iterator[Find
         return
     settings = unit.settings
     yield Finding("settings", True, f"{settings.kind} {id_text(settings.id)} in {settings.room}")
+    left_out = {check_broker} if offline else set()
+    if not (root.public / files.NETWORK).exists():
+        left_out.add(check_portal)
     for step, check in CHECKS:
-        if not (offline and check is check_broker):
+        if check not in left_out:
             yield _finding(step, check, unit)
 
 
@@ -158,6 +170,23 @@ def check_profile(unit: Unit) -> str:
     return f"{load_profile(unit.root).name}, signed"
 
 
+def check_portal(unit: Unit) -> str:
+    """A portal has its network, the issuer's rules and texts that are not overdue, and the certificate it names."""
+    network, byod = load_network(unit.root), load_byod(unit.root)
+    if byod is None:
+        raise BadInput(f"{files.PORTAL} is missing, so nobody could be shown what to keep to: {_COPY_AGAIN}")
+    load_voucher_key(unit.root)
+    for path in (network.certificate, network.key):
+        if path is not None and not path.is_file():
+            raise BadInput(f"{path} is missing, so pages would not come over HTTPS: put it there")
+    if byod.review_due(datetime.fromtimestamp(unit.wall_ms / 1000, byod.zone).date()):
+        raise BadInput(
+            f"its texts were to be looked at again by {byod.review}: do so, write the next date into portal.toml, and "
+            "issue it with `quietbell site policy`"
+        )
+    return f"{network.host} ({network.mode}), {len(byod.documents)} texts, next review {byod.review}"
+
+
 def check_store(unit: Unit) -> str:
     """There is room to save, in a folder that we may write."""
     folder = unit.root.store if unit.root.store.exists() else unit.root.path
@@ -201,6 +230,7 @@ CHECKS: tuple[tuple[str, Callable[[Unit], str]], ...] = (
     ("desk sheet", check_sheet),
     ("readers", check_readers),
     ("profile", check_profile),
+    ("portal", check_portal),
     ("store", check_store),
     ("clock", check_clock),
     ("broker", check_broker),
