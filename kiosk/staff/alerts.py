@@ -2,7 +2,8 @@
 
 Pure. One line for one report, however often it arrives. What comes under an id that stands here already, but with other
 bytes, is another report: it has a line of its own, as a danger, under a key made for it. Additions join their first
-report's line; a burst from one kiosk folds into one line with a count; nothing is ever blocked or dropped. Private
+report's line; a burst from one kiosk (or from phones on its Wi-Fi, apart from those who press it) folds into one line
+with a count; nothing is ever blocked or dropped. Private
 reports have lines too, but only `private_lines` gives them, and only to readers who can open the story. Does not know
 categories: they are story.
 """
@@ -13,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from firmware.messages import Kind, Stage, Urgency
+from firmware.messages import PHONE_ROOM, Kind, Stage, Urgency
 from kiosk.staff.cases import RANK, CaseBook, CaseState
 from kiosk.staff.events import ReportArrived, Unreadable
 
@@ -75,6 +76,11 @@ class AlertLine:
             Urgency.TODAY: "TODAY",
             Urgency.INFORMATION: "FOR INFORMATION",
         }[self.urgency]
+
+    @property
+    def from_phone(self) -> bool:
+        """Sent over Wi-Fi: nobody knows from where, least of all from the room of the kiosk that carried it."""
+        return self.room == PHONE_ROOM
 
     @property
     def interpreter(self) -> str:
@@ -294,13 +300,12 @@ def _sorted(lines: Iterable[AlertLine]) -> tuple[AlertLine, ...]:
 
 
 def _fold(lines: Sequence[AlertLine]) -> list[AlertLine]:
-    """Fold bursts: lines from one kiosk, alike in urgency and in how far they are answered, close in time."""
-    alike: dict[tuple[bytes, Urgency, bool, bool, bool, int], list[AlertLine]] = {}
+    """Fold bursts: lines from one kiosk and place, alike in urgency and in how far they are answered, close in time."""
+    alike: dict[tuple[bytes, str, Urgency, bool, bool, bool, int], list[AlertLine]] = {}
     for line in sorted(lines, key=lambda line: (line.received_ms, line.report)):
         band = min(max(RANK[line.state.stage], RANK[Stage.DISPLAYED]), RANK[Stage.ACKNOWLEDGED])
-        alike.setdefault((line.device, line.urgency, line.silent_call, line.unreadable, line.copied, band), []).append(
-            line
-        )
+        same = (line.device, line.room, line.urgency, line.silent_call, line.unreadable, line.copied, band)
+        alike.setdefault(same, []).append(line)
     return [line for group in alike.values() for line in _fold_alike(group)]
 
 

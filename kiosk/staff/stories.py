@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from firmware.messages import Story, Urgency
+from firmware.messages import SOURCE_PORTAL, Story, Urgency
 from kiosk.talk.questions import CATEGORIES, RATHER_NOT_SAY_OPTION, SCREENS
 
 GO_QUIETLY = "Go quietly. Don't ask who."
@@ -45,16 +45,19 @@ _LABELS = (
     ("pace", "Talk today"),
     ("staff_choice", "Wants to talk to"),
     ("meet", "Where to meet"),
-    ("reporter", "Reported by"),
-    ("source", "Sent from"),
 )
+# Said of by whom and how together: staff who are to look for somebody read it as one thing.
+_REPORTERS = {
+    "learner": "A learner",
+    "staff": "A member of staff",
+    "visitor": "A visitor",
+    "parent-or-carer": "A parent or carer",
+}
+_WAYS = {SOURCE_PORTAL: "on a phone", "button": "the kiosk's button"}
 _WORDS = {
     "yes": "Yes",
     "no": "No",
     "not-sure": "Not sure",
-    "touch": "the kiosk's screen",
-    "button": "the kiosk's button",
-    "portal": "their own phone",
     "come-here": "At the kiosk, now",
     "at-break": "At break",
     "at-end-of-day": "At the end of the day",
@@ -68,6 +71,7 @@ def view_of(stories: Sequence[Story], *, urgency: Urgency, private: bool, route:
     said = {name: _last(stories, name) for name, _ in _LABELS}
     category = _last(stories, "category")
     facts = [Fact(label, _in_words(name, said[name])) for name, label in _LABELS if _worth_saying(name, said[name])]
+    facts += _reported_by(_last(stories, "reporter"), stories[0].source if stories else "")
     names = [_text(story.name) for story in stories if story.name]
     if names:
         facts.insert(0, Fact("Name", names[-1]))
@@ -116,8 +120,20 @@ def _last(stories: Sequence[Story], name: str) -> str:
 
 
 def _worth_saying(name: str, value: str) -> bool:
-    """Defaults say nothing; neither does the "no" that leads through the talk."""
-    return bool(value) and (name, value) not in {("reporter", "learner"), ("source", "touch"), ("about_head", "no")}
+    """The "no" that leads through the talk says nothing."""
+    return bool(value) and (name, value) != ("about_head", "no")
+
+
+def _reported_by(reporter: str, source: str) -> list[Fact]:
+    """Who by their own word, and where it was begun (what is added later elsewhere does not change that). A learner in
+    front of the kiosk is not worth a line."""
+    way, who = _WAYS.get(source, ""), _REPORTERS.get(reporter, _tidy(reporter))
+    if source == SOURCE_PORTAL:
+        return [Fact("Reported by", f"{who or 'Not said'} · {way}"), Fact("Place", "Not known. Ask where.")]
+    if way:
+        # A silent call asks nothing: who pressed nobody knows.
+        return [Fact("Sent from", way)]
+    return [Fact("Reported by", who)] if reporter not in ("", "learner") else []
 
 
 def _in_words(name: str, value: str) -> str:

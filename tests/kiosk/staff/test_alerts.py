@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.messages import Kind, Stage, StageEvent, Urgency
+from firmware.messages import PHONE_ROOM, Kind, Stage, StageEvent, Urgency
 from kiosk.staff import events as ev
 from kiosk.staff.alerts import AlertBook, AlertLine
 from kiosk.staff.cases import CaseBook
@@ -209,6 +209,17 @@ def test_another_kiosk_or_urgency_does_not_disappear_in_a_burst() -> None:
     lines = book_of(*burst(8), danger, elsewhere).lines()
     assert (lines[0].report, lines[0].folded) == (danger.report, 1)
     assert sorted(line.folded for line in lines) == [1, 1, 8]
+
+
+@pytest.mark.requirement("L9")
+def test_phones_and_the_button_of_the_kiosk_that_carries_them_do_not_fold() -> None:
+    """A burst over Wi-Fi does not hide that somebody stands in front of the kiosk, and no phone is sent to its room."""
+    phones = [arrival(number, at_ms=number * 100, room=PHONE_ROOM) for number in range(20, 26)]
+    book = book_of(*burst(6), *phones)
+    lines = {line.room: line for line in book.lines()}
+    assert {room: line.folded for room, line in lines.items()} == {"Room 12": 6, PHONE_ROOM: 6}
+    assert lines[PHONE_ROOM].from_phone
+    assert not lines["Room 12"].from_phone
 
 
 def test_what_comes_after_an_answer_unfolds() -> None:

@@ -69,6 +69,36 @@ def test_additions_join_later_answers_win_and_words_stand_in_order() -> None:
     assert view.category_words.startswith("Pictures shared")
 
 
+@pytest.mark.requirement("L9")
+@pytest.mark.parametrize(
+    ("reporter", "source", "facts"),
+    [
+        ("learner", "touch", {}),
+        ("", "touch", {}),
+        ("visitor", "touch", {"Reported by": "A visitor"}),
+        ("parent-or-carer", "touch", {"Reported by": "A parent or carer"}),
+        ("visitor", "portal", {"Reported by": "A visitor · on a phone", "Place": "Not known. Ask where."}),
+        ("staff", "portal", {"Reported by": "A member of staff · on a phone", "Place": "Not known. Ask where."}),
+        ("learner", "portal", {"Reported by": "A learner · on a phone", "Place": "Not known. Ask where."}),
+        ("", "portal", {"Reported by": "Not said · on a phone", "Place": "Not known. Ask where."}),
+        ("learner", "button", {"Sent from": "the kiosk's button"}),
+    ],
+)
+def test_who_reported_and_how_is_one_fact(reporter: str, source: str, facts: dict[str, str]) -> None:
+    """Staff, visitors and parents are told apart by their own word; of a phone it is said that the place is unknown."""
+    first = Story(route="r", room="x", reporter="", source=source)
+    parts = [first, Story(route="r", room="x", reporter=reporter, source=source)]
+    view = view_of(parts, urgency=Urgency.TODAY, private=False, route="r")
+    assert {fact.label: fact.value for fact in view.facts} == facts
+
+
+def test_what_is_added_at_the_kiosk_does_not_change_that_it_came_from_a_phone() -> None:
+    """Somebody types their code in front of the kiosk later: the report was still sent from somewhere else."""
+    parts = [Story(route="r", room="x", source="portal"), Story(route="r", room="x", source="touch", text=b"more")]
+    view = view_of(parts, urgency=Urgency.TODAY, private=False, route="r")
+    assert "A learner · on a phone" in [fact.value for fact in view.facts]
+
+
 def test_a_silent_call_has_no_answers_and_still_says_what_to_do() -> None:
     """Nothing is invented for what was not asked."""
     view = view_of([Story(route="r", room="x", source="button")], urgency=Urgency.NOW, private=False, route="r")
