@@ -67,6 +67,8 @@ class Orders:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._known: dict[bytes, _Known] = {}
+        # Rises with everything that `lessons` and `log` would show otherwise.
+        self.version = 0
         kept = ledger.of_kind(_LESSON)[-LOGGED:]
         self._log = deque((self._logged(entry) for entry in kept), maxlen=LOGGED)
 
@@ -90,6 +92,7 @@ class Orders:
             was_open = known.lesson.said is Said.OPEN
             asked = Asked(order.minutes, now.monotonic_ms, counter, known.life, made.not_after_ms, was_open)
             known.lesson = replace(known.lesson, asked=asked)
+            self.version += 1
 
     def waiting(self, device: bytes, now: Moment) -> tuple[Command, ...]:
         """What this kiosk is to be told (again), in the order in which it was said."""
@@ -105,6 +108,7 @@ class Orders:
         known = self._known.get(device)
         if known is None:
             known = self._known[device] = _Known(life, Lesson(device, now.monotonic_ms))
+        self.version += 1
         asked, before = known.lesson.asked, known.life
         known.life = life
         known.lesson = after_heartbeat(known.lesson, life, untrusted_codes, now.monotonic_ms)
@@ -126,9 +130,11 @@ class Orders:
     def keep_only(self, devices: Collection[bytes]) -> None:
         """The register changed: nothing more is said to leavers."""
         self._known = {device: known for device, known in self._known.items() if device in devices}
+        self.version += 1
 
     def commit_failed(self) -> None:
         """The disk did not take this turn: an order whose counter it does not have was never made."""
+        self.version += 1
         for device, known in self._known.items():
             asked = known.lesson.asked
             if not known.waiting and asked is None:

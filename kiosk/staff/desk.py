@@ -1,8 +1,8 @@
 """The desk: every event to its effects, and the scene that follows. Pure but for the keys that the session holds.
 
 Owns the order of things: which page stands on the screen, what a touch means there, what a locked desk may do (notice,
-say "I'm going", call the next person) and what needs a reader (answer, open, close). Performs nothing: sounds, pages,
-receipts, key rings and paint are effects and scenes for `app`.
+say "I'm going", call the next person, open a lesson for phones) and what needs a reader (answer, open, close). Performs
+nothing: sounds, pages, receipts, key rings and paint are effects and scenes for `app`.
 
 Events: see `events.DeskEvent`. Effects: see `events.DeskEffect`. Each turn: `step(event)` for each event, `tick` once,
 draw `scene`, then `drawn` (which says *displayed* of what really stands on the screen).
@@ -29,6 +29,7 @@ from kiosk.staff.cases import CaseBook, NeedsAnotherReader
 from kiosk.staff.casework import Casework, Envelopes
 from kiosk.staff.entrance import Entrance
 from kiosk.staff.escalation import DEFAULT_LADDERS, PRIVATE_ROLES, Escalation, Ladder
+from kiosk.staff.phones import Phones
 from kiosk.staff.session import Session
 from kiosk.staff.signin import Intent
 
@@ -43,6 +44,7 @@ class Page(StrEnum):
     PRIVATE = "private"
     TROUBLE = "trouble"
     DUTY = "duty"
+    PHONES = "phones"
     SIGN_IN = "sign-in"
     STORY = "story"
     CLOSE = "close"
@@ -71,6 +73,7 @@ class Desk:
             session=self.session, alerts=self.alerts, cases=self.cases, answers=self._answers, envelopes=envelopes
         )
         self._entrance = Entrance(self.session, say=self._say, entered=self._entered, left=self._go_home)
+        self._phones = Phones(time_words)
         self._escalation = Escalation(ladders, private_roles=private_roles)
         self._duty = Duty(DutyState.UNKNOWN)
         self._troubles: tuple[TroubleLine, ...] = ()
@@ -98,6 +101,10 @@ class Desk:
                 self._troubles, self._kiosks = event.lines, (event.kiosks_heard, event.kiosks)
             case ev.DutySaid(duty=duty):
                 self._duty = duty
+            case ev.LessonsSaid():
+                self._phones.know(event)
+            case ev.NotAsked(why=why):
+                self._say(why, now)
             case ev.ReadersKnown(register=register):
                 return self._readers_known(register, now)
             case ev.Unlocked() | ev.UnlockFailed():
@@ -148,7 +155,9 @@ class Desk:
             case Page.TROUBLE:
                 return scenes.Troubles(top, self._troubles, now.monotonic_ms, self._page_number)
             case Page.DUTY:
-                return scenes.DutyChoice(top)
+                return scenes.DutyChoice(top, self._phones.any)
+            case Page.PHONES:
+                return self._phones.scene(top, self._page_number, now)
             case Page.SIGN_IN:
                 return self._entrance.scene(top, self._name)
             case Page.STORY | Page.CLOSE:
@@ -163,7 +172,7 @@ class Desk:
         lines = self.alerts.private_lines(self._openable) if private else self.alerts.lines()
         if not lines and not private:
             first = self._troubles[0].sentence if self._troubles else ""
-            return scenes.Quiet(top, self._foot(), *self._kiosks, first)
+            return scenes.Quiet(top, self._foot(), *self._kiosks, first, self._phones.open_lessons(now))
         rows = tuple(self._row(line, now) for line in lines)
         focus = next((number for number, line in enumerate(lines) if self._focus in line.reports), 0)
         return scenes.Alerts(top, self._foot(), rows, focus, self._page_number, private)
@@ -187,7 +196,7 @@ class Desk:
     def _foot(self) -> scenes.Foot:
         sounds = any(line.sounds for line in self._troubles)
         private = len(self.alerts.private_lines(self._openable)) if self.session.reader else 0
-        return scenes.Foot(self.session.reader is not None, len(self._troubles), sounds, private)
+        return scenes.Foot(self.session.reader is not None, len(self._troubles), sounds, private, self._phones.offered)
 
     def _row(self, line: AlertLine, now: Moment) -> scenes.Row:
         return scenes.Row(
@@ -301,6 +310,8 @@ class Desk:
             "outcome": lambda argument, now: self._casework.choose(argument) if self._page is Page.CLOSE else None,
             "seen": self._seen,
             "duty-away": self._away,
+            "phones": lambda argument, now: self._phones.choose(argument) if self._page is Page.PHONES else None,
+            "lesson": lambda argument, now: self._phones.ask(argument) if self._page is Page.PHONES else None,
         }
 
     def _key_touched(self, box: str, now: Moment) -> Effects:
@@ -319,6 +330,8 @@ class Desk:
     # --- touches: where to go ---
 
     def _back(self, now: Moment) -> None:
+        if self._page is Page.PHONES and self._phones.back():
+            return
         from_private = self._page in (Page.STORY, Page.CLOSE) and self._focus in self._openable
         self._go(Page.PRIVATE if from_private else Page.HOME)
 
@@ -329,7 +342,7 @@ class Desk:
             self._page_number += 1
 
     def _open_page(self, argument: str, now: Moment) -> None:
-        pages = {"trouble": Page.TROUBLE, "duty": Page.DUTY, "home": Page.HOME}
+        pages = {"trouble": Page.TROUBLE, "duty": Page.DUTY, "phones": Page.PHONES, "home": Page.HOME}
         if self.session.reader is not None:
             pages["private"] = Page.PRIVATE
         if argument in pages:
@@ -470,6 +483,7 @@ class Desk:
     def _go(self, page: Page) -> None:
         self._page, self._page_number = page, 0
         self._entrance.wipe()
+        self._phones.back()
         if page not in (Page.STORY, Page.CLOSE):
             self._casework.forget()
 

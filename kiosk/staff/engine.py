@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from firmware.board import LidSample
 from firmware.button import Button, Fault, FaultCleared, FaultKind, Held, Pressed, Sample
 from firmware.clock import Moment
+from firmware.commands import LessonUnlock
 from firmware.duty import DutyBook
 from firmware.duty_store import keep_word
 from firmware.errors import ProgrammerError, Refused, StoreFault
 from firmware.identity import DeviceRegister, ReaderRegister
 from firmware.ledger import Ledger
 from firmware.link import Connected, Disconnected, LinkEvent, LinkFault, Received
-from firmware.messages import NO_ID, Duty, DutyState
+from firmware.messages import NO_ID, PHONE_ROOM, Duty, DutyState
+from firmware.orders import NotHeard
 from firmware.presence import Supervisor, Watched
 from firmware.reception import Outcome, Reception, StageHeard, Stored, StoredUnreadable, ToDesks, ToKiosk
 from firmware.settings import DeviceKind
@@ -124,6 +126,9 @@ class DeskEngine:
         self.connected = False
         self._put_off_ms: int | None = None
         self._troubles_due = True
+        # What the screen knows of `Orders`, by its version; and whether this turn has asked for a lesson.
+        self._lessons_said = -1
+        self._asked = False
         self._owed: list[StaffEffect] = []
         self._unsaid = Unsaid()
         self._use_bundle(bundle, now)
@@ -133,7 +138,7 @@ class DeskEngine:
 
     def step(self, events: Sequence[StaffEvent], now: Moment) -> list[StaffEffect]:
         effects: list[StaffEffect] = []
-        self._owed = []
+        self._owed, self._asked = [], False
         self._unsaid.begin()
         samples = [event for event in events if isinstance(event, Sample)]
         for button_event in self._button.step(samples, now.monotonic_ms):
@@ -166,6 +171,9 @@ class DeskEngine:
         self.reception.commit_failed()
         self._unsaid.failed(now.monotonic_ms)
         self.supervisor.raise_trouble(Cause.STORE, NO_ID, now.monotonic_ms, detail=type(fault).__name__)
+        if self._asked:
+            # Not said again later: by then it is no longer what somebody here wants.
+            self.desk.step(ev.NotAsked("Nothing was asked: this desk cannot save. Try again."), now)
         # The ladders have climbed: what they owe people proves nothing about the disk and comes only once.
         owed, self._owed = self._owed, []
         return [*owed, *self._look_around(now)]
@@ -286,9 +294,20 @@ class DeskEngine:
                     self._owed.append(effect)
                 case ev.Mark():
                     effects += self._carry_out(self._mark(effect, now), now)
+                case ev.AskLesson():
+                    effects += self._ask(effect, now)
                 case _:
                     self._keep(effect, now)
         return effects
+
+    def _ask(self, wanted: ev.AskLesson, now: Moment) -> list[StaffEffect]:
+        """Anybody who is in the office may; its log says what, never who."""
+        try:
+            outcomes = self.reception.order(wanted.device, LessonUnlock(wanted.minutes), now)
+        except NotHeard as problem:
+            return self._do(self.desk.step(ev.NotAsked(str(problem)), now), now)
+        self._asked = True
+        return self._carry_out(outcomes, now)
 
     def _mark(self, mark: ev.Mark, now: Moment) -> list[Outcome]:
         if not self.reception.holds(mark.report, mark.digest):
@@ -359,6 +378,7 @@ class DeskEngine:
             # What other desks told is not told on: two desks would keep each other's trouble alive for ever.
             self.reception.set_troubles(line.sentence for line in lines if line.cause is not Cause.OTHER_DESK)
             effects += self._do(self.desk.step(ev.TroubleSaid(lines, *self.supervisor.kiosks), now), now)
+        effects += self._lessons(now)
         if now.monotonic_ms >= self._duty_ms:
             self._duty_ms = now.monotonic_ms + DUTY_LOOKED_EVERY_MS
             self._troubles_due = True
@@ -368,12 +388,26 @@ class DeskEngine:
                 effects += self._do(self.desk.step(ev.DutySaid(duty), now), now)
         return effects
 
+    def _lessons(self, now: Moment) -> list[StaffEffect]:
+        orders = self.reception.orders
+        if orders.version == self._lessons_said:
+            return []
+        self._lessons_said = orders.version
+        rooms = tuple(ev.PhoneRoom(self._room(lesson.device), lesson) for lesson in orders.lessons)
+        log = tuple(ev.LessonLogged(self._room(line.device), line.minutes, line.at_ms) for line in orders.log)
+        return self._do(self.desk.step(ev.LessonsSaid(rooms, log), now), now)
+
+    def _room(self, device: bytes) -> str:
+        return self._rooms.get(device, ("", ""))[0] or f"Kiosk {device.hex()[:8]}"
+
     def _arrival(self, stored: Stored | StoredUnreadable, received_ms: int) -> ev.ReportArrived | ev.Unreadable:
         room, place = self._rooms.get(stored.device, ("", ""))
         if isinstance(stored, StoredUnreadable):
             return ev.Unreadable(stored.report, stored.digest, stored.device, received_ms, stored.at_ms, room, place)
         if stored.alert.private:
             room, place = "", ""
+        elif stored.alert.room == PHONE_ROOM:
+            room, place = PHONE_ROOM, ""
         return ev.ReportArrived(
             stored.report,
             stored.digest,
@@ -398,6 +432,7 @@ class DeskEngine:
         else:
             self.supervisor.raise_trouble(Cause.NO_SECOND_EYE, NO_ID, now.monotonic_ms)
         self._troubles_due = True
+        self._lessons_said = -1
         if bundle.readers is not None:
             self.reception.readers_changed(bundle.readers)
             self._do(self.desk.step(ev.ReadersKnown(bundle.readers), now), now)

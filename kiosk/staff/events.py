@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firmware.identity import ReaderRegister
+from firmware.lessons import Lesson
 from firmware.messages import NO_ID, Alert, Duty, Stage, StageEvent
 from firmware.readers import ReaderKeys
 from firmware.trouble import Cause, TroubleLine
@@ -108,6 +109,38 @@ class DutySaid:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneRoom:
+    """One kiosk by its room, and what is known of its lesson."""
+
+    room: str
+    lesson: Lesson
+
+
+@dataclass(frozen=True, slots=True)
+class LessonLogged:
+    """A lesson was asked for here (0 minutes: to end), at this wall time."""
+
+    room: str
+    minutes: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LessonsSaid:
+    """Every kiosk that was heard, and what was asked for here last, the newest first."""
+
+    rooms: tuple[PhoneRoom, ...]
+    log: tuple[LessonLogged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """A lesson that was wanted here was asked of nobody. `why` is for the screen: short, one line."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadersKnown:
     """The register of readers and routes, at start and whenever a newer one is accepted."""
 
@@ -147,6 +180,8 @@ DeskEvent = (
     | ButtonPressed
     | TroubleSaid
     | DutySaid
+    | LessonsSaid
+    | NotAsked
     | ReadersKnown
     | Unlocked
     | UnlockFailed
@@ -250,6 +285,14 @@ class SetDuty:
 
 
 @dataclass(frozen=True, slots=True)
+class AskLesson:
+    """Order this kiosk to let phones on-line for so long (0: to end it), and keep that it was asked."""
+
+    device: bytes
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeenTrouble:
     """Somebody has seen a passing trouble."""
 
@@ -281,6 +324,7 @@ DeskEffect = (
     | KeepNote
     | OpenKey
     | SetDuty
+    | AskLesson
     | SeenTrouble
     | TellTrouble
     | SomebodyHere

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from firmware.identity import ReaderEntry
 from firmware.messages import Duty
@@ -33,6 +34,15 @@ class Foot:
     troubles: int
     trouble_sounds: bool
     private: int
+    phones: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLesson:
+    """Phones are on-line there, as the kiosk says; `until` empty: it did not say until when."""
+
+    room: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class Quiet:
     kiosks_heard: int
     kiosks: int
     first_trouble: str = ""
+    lessons: tuple[OpenLesson, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +145,74 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class DutyChoice:
+    """`phones`: there are kiosks that could open a lesson."""
+
     top: Top
+    phones: bool = False
 
 
-Scene = Quiet | Alerts | Troubles | ChooseReader | Passphrase | Pin | StoryPage | Closing | DutyChoice
+class PhoneState(StrEnum):
+    """What is true of one kiosk's lesson: its own word, or what it has not answered."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    ASKED = "asked"
+    UNANSWERED = "unanswered"
+    FAILED = "failed"
+    SILENT = "silent"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRow:
+    """One kiosk. `open` and `until` are its last word; `minutes` is what was asked and not answered (0: to end it)."""
+
+    device: bytes
+    room: str
+    state: PhoneState
+    open: bool = False
+    until: str = ""
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLogLine:
+    """What was asked here: the time of day, and how long ago that is."""
+
+    clock: str
+    age_ms: int
+    room: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRooms:
+    """Where a lesson can be opened, and what was asked for here last."""
+
+    top: Top
+    rows: tuple[PhoneRow, ...]
+    log: tuple[PhoneLogLine, ...]
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLesson:
+    """One kiosk: how long?"""
+
+    top: Top
+    row: PhoneRow
+
+
+Scene = (
+    Quiet
+    | Alerts
+    | Troubles
+    | ChooseReader
+    | Passphrase
+    | Pin
+    | StoryPage
+    | Closing
+    | DutyChoice
+    | PhoneRooms
+    | PhoneLesson
+)

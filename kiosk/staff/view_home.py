@@ -9,6 +9,7 @@ from kiosk.screen.text import line_height
 from kiosk.staff.canvas import Canvas, age_words, duty_words
 from kiosk.staff.scenes import Alerts, Foot, Quiet, Row
 from kiosk.staff.stories import GO_QUIETLY
+from kiosk.staff.view_phones import lessons_words
 
 # The right column of the card: urgency, age and state under one another.
 RIGHT_PERCENT = 40
@@ -18,10 +19,13 @@ TONES = {Urgency.NOW: Tone.URGENT, Urgency.TODAY: Tone.CALM, Urgency.INFORMATION
 def quiet(canvas: Canvas, scene: Quiet) -> None:
     """Nothing waits: the time, who is here, and whether every kiosk is heard."""
     above, below = canvas.foot(canvas.bar(scene.top, "Quietbell"))
-    title, duty, kiosks, trouble = _stacked(canvas, above, (9.0, 5.0, 5.0, 3.8 if scene.first_trouble else 0.0))
+    caps = (9.0, 5.0, 5.0, 4.6 if scene.lessons else 0.0, 3.8 if scene.first_trouble else 0.0)
+    title, duty, kiosks, phones, trouble = _stacked(canvas, above, caps)
     canvas.text("calm", title, "Nothing is waiting.", 9.0, bold=True, align=Align.CENTRE, role=Role.TITLE)
     canvas.text("calm-duty", duty, duty_words(scene.top.duty), 5.0, align=Align.CENTRE)
     canvas.text("calm-kiosks", kiosks, _kiosk_words(scene.kiosks_heard, scene.kiosks), 5.0, align=Align.CENTRE)
+    if scene.lessons:
+        canvas.text("calm-phones", phones, lessons_words(scene.lessons), 4.6, align=Align.CENTRE)
     if scene.first_trouble:
         canvas.text("calm-trouble", trouble, scene.first_trouble, 3.8, tone=Tone.TROUBLE, align=Align.CENTRE)
     _foot(canvas, below, scene.foot, rows_elsewhere=0)
@@ -68,7 +72,7 @@ def _card(canvas: Canvas, rect: Rect, row: Row) -> None:
     inner = rect.inset(canvas.mm(2.0))
     first, rest = inner.cut_top(inner.height * 44 // 100)
     second, third = rest.cut_top(rest.height * 54 // 100)
-    urgency, room = first.cut_right(first.width * RIGHT_PERCENT // 100, canvas.gap)
+    urgency, room = first.cut_right(first.width * RIGHT_PERCENT // 100, 2 * canvas.gap)
     canvas.text("room", room, line.room or "Where: read it", 7.4, bold=True, tone=tone, role=Role.TITLE)
     words = f"{line.words} ×{line.folded}" if line.folded > 1 else line.words
     canvas.text("urgency", urgency, words, 7.0, bold=True, tone=tone, role=Role.TITLE)
@@ -147,9 +151,12 @@ def _foot(canvas: Canvas, rect: Rect, foot: Foot, *, rows_elsewhere: int, back: 
     tone = Tone.TROUBLE if foot.troubles else Tone.QUIET
     places.append(("page:trouble", f"Trouble: {foot.troubles}" if foot.troubles else "No trouble", "wifi", tone))
     places.append(("page:duty", "Duty", "moon", Tone.QUIET))
+    crowded = bool(rows_elsewhere) and not canvas.tall
+    if foot.phones and not crowded and not back:
+        # Beside a list of alerts there is no room to spare: there the way leads over "Duty".
+        places.append(("page:phones", "Phones", "phone", Tone.QUIET))
     if foot.private and not back:
         places.append(("page:private", f"Private: {foot.private}", "shield", Tone.CALM))
-    crowded = bool(rows_elsewhere) and not canvas.tall
     width = canvas.mm(20.4) + 1 if crowded else (rect.width - canvas.gap * (len(places) - 1)) // len(places)
     for number, (id, text, picture, tone) in enumerate(places):
         cell = Rect(rect.left + number * (width + canvas.gap), rect.top, width, rect.height)
@@ -162,12 +169,16 @@ def _foot(canvas: Canvas, rect: Rect, foot: Foot, *, rows_elsewhere: int, back: 
 def _place_words(row: Row) -> str:
     """The interpreter stands first: a long place may be cut short, a language may not."""
     interpreter = f"Interpreter: {row.line.interpreter}" if row.line.interpreter else ""
-    return " · ".join(part for part in (interpreter, row.line.place) if part)
+    unknown = "Ask where" if interpreter else "Place not known: ask where"
+    place = unknown if row.line.from_phone else row.line.place
+    return " · ".join(part for part in (interpreter, place) if part)
 
 
 def _how_words(row: Row) -> str:
     if row.line.copied:
         return "Two reports came as one. Check both."
+    if row.line.from_phone:
+        return "Asked to take back: still check." if row.line.taken_back else "Read it: it may say where to meet."
     return "Asked to take back: still check. Go quietly." if row.line.taken_back else GO_QUIETLY
 
 

@@ -55,5 +55,8 @@ def duty_choice(canvas: Canvas, scene: DutyChoice) -> None:
         text = f"Leaving, back in {minutes} min" if minutes < 60 else "Leaving, back in 1 hour"
         canvas.button(f"duty-away:{minutes}", cell, text, cap_mm=4.2)
     canvas.button("duty-day", cells[-1], "Leaving for today", cap_mm=4.2)
-    back, _ = below.cut_left(canvas.mm(32), canvas.gap)
+    back, rest = below.cut_left(canvas.mm(32), canvas.gap)
     canvas.button("home", back, "Back", picture="back", tone=Tone.QUIET)
+    if scene.phones:
+        phones = rest.cut_right(canvas.mm(40))[0]
+        canvas.button("page:phones", phones, "Phones (BYOD)", picture="phone", tone=Tone.QUIET)

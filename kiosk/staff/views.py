@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk.screen.layout import Box, Display, mirrored
 from kiosk.screen.text import Typesetter
-from kiosk.staff import view_case, view_home, view_signin, view_status
+from kiosk.staff import view_case, view_home, view_phones, view_signin, view_status
 from kiosk.staff.canvas import Canvas
 from kiosk.staff.scenes import (
     Alerts,
@@ -12,6 +12,8 @@ from kiosk.staff.scenes import (
     Closing,
     DutyChoice,
     Passphrase,
+    PhoneLesson,
+    PhoneRooms,
     Pin,
     Quiet,
     Scene,
@@ -32,6 +34,10 @@ def boxes(scene: Scene, display: Display, typesetter: Typesetter) -> list[Box]:
             view_status.troubles(canvas, scene)
         case DutyChoice():
             view_status.duty_choice(canvas, scene)
+        case PhoneRooms():
+            view_phones.rooms(canvas, scene)
+        case PhoneLesson():
+            view_phones.lesson(canvas, scene)
         case ChooseReader():
             view_signin.choose_reader(canvas, scene)
         case Passphrase():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from firmware.messages import Duty, DutyState, Kind, Story, Urgency
+from firmware.lessons import Asked, Lesson, Said
+from firmware.messages import PHONE_ROOM, Duty, DutyState, Kind, Life, Story, Urgency
+from firmware.orders import NotHeard
 from firmware.trouble import Cause, Trouble, TroubleLine, folded, trouble_id
 from kiosk.staff import events as ev
 from kiosk.staff.scenes import Passphrase, Scene
@@ -37,7 +40,7 @@ def kept(scene: Scene) -> Scene:
 
 def every_scene() -> dict[str, Scene]:
     """Name → scene."""
-    return _home_scenes() | _locked_scenes() | _reader_scenes()
+    return _home_scenes() | _locked_scenes() | _reader_scenes() | _phone_scenes()
 
 
 def _home_scenes() -> dict[str, Scene]:
@@ -96,6 +99,102 @@ def _locked_scenes() -> dict[str, Scene]:
     touch(desk, *[f"digit:{digit}" for digit in "274951"], "lock", "unlock", "digit:2", "digit:7", at_ms=101_000)
     scenes["pin"] = desk.scene(moment(120_000))
     return scenes
+
+
+def phone_rooms(now_ms: int) -> tuple[ev.PhoneRoom, ...]:
+    """One kiosk in every state that the page can show, and more of them than fit one page."""
+    life = Life(1, 1, 1)
+
+    def asked(seconds_ago: int, *, minutes: int = 45, failed: bool = False) -> Asked:
+        return Asked(minutes, now_ms - seconds_ago * 1000, 1, life, 60_000, was_open=False, failed=failed)
+
+    def lesson(number: int, said: Said = Said.CLOSED, **known: Any) -> Lesson:
+        return Lesson(bytes([number]) * 16, now_ms - known.pop("silent_ms", 4_000), said, portal=True, **known)
+
+    rooms = {
+        "Room 12": lesson(1, Said.OPEN, until_ms=now_ms + 37 * 60_000),
+        "Room 9": lesson(2),
+        "Science laboratory 2, upper corridor": lesson(3, asked=asked(5)),
+        "Library": lesson(4, asked=asked(40)),
+        "Sports hall": lesson(5, asked=asked(90, failed=True)),
+        "Common room": lesson(6, Said.OPEN, until_ms=now_ms + 12 * 60_000, asked=asked(3, minutes=0)),
+        "Workshop": lesson(7, Said.OPEN, until_ms=now_ms + 20 * 60_000, silent_ms=70_000),
+        "Staff entrance": Lesson(bytes([8]) * 16, now_ms - 4_000, Said.ABSENT),
+        "Room 3": lesson(9, Said.OPEN),
+        "Room 2": lesson(10, Said.OPEN, until_ms=now_ms + 50 * 60_000, asked=asked(40, minutes=60)),
+    }
+    return tuple(ev.PhoneRoom(room, known) for room, known in rooms.items())
+
+
+def _phone_scenes() -> dict[str, Scene]:
+    site = Site.found()
+    desk = site.desk()
+    now, day_ms = moment(), 24 * 3_600_000
+    rooms = phone_rooms(now.monotonic_ms)
+    scenes: dict[str, Scene] = {}
+    desk.step(ev.TroubleSaid((), 12, 12), now)
+    desk.step(ev.LessonsSaid(rooms[1:2], ()), now)
+    scenes["quiet-phones"] = desk.scene(now)
+    touch(desk, "page:phones")
+    scenes["phones-none-asked"] = desk.scene(now)
+    ago_ms = (60_000, 600_000, 5_400_000, day_ms, 3 * day_ms)
+    log = [
+        ev.LessonLogged(room.room, minutes, now.wall_ms - ago)
+        for room, minutes, ago in zip(rooms, (45, 15, 60, 0, 30), ago_ms, strict=False)
+    ]
+    desk.step(ev.LessonsSaid(rooms, tuple(log)), now)
+    scenes["phones"] = desk.scene(now)
+    touch(desk, "next")
+    scenes["phones-more"] = desk.scene(now)
+    for room in rooms:
+        touch(desk, f"phones:{room.lesson.device.hex()}")
+        scenes[f"phones {room.room}"] = desk.scene(now)
+        touch(desk, "home")
+    touch(desk, "home")
+    desk.step(ev.LessonsSaid(rooms[:2], tuple(log)), now)
+    scenes["quiet-lesson"] = desk.scene(now)
+    desk.step(ev.LessonsSaid(rooms, tuple(log)), now)
+    desk.step(ev.TroubleSaid(portal_lines(), 10, 12), now)
+    scenes["quiet-lessons-trouble"] = desk.scene(now)
+    touch(desk, "page:trouble")
+    scenes["trouble-portal"] = desk.scene(now)
+    touch(desk, "home", "page:duty")
+    scenes["duty-phones"] = desk.scene(now)
+    touch(desk, "home", "page:phones")
+    desk.step(ev.NotAsked(str(NotHeard())), now)
+    scenes["phones-not-asked"] = desk.scene(now)
+    desk.step(ev.LessonsSaid((), ()), now)
+    scenes["phones-nobody"] = desk.scene(moment(20_000))
+    desk.step(ev.LessonsSaid(rooms[1:2], ()), now)
+    touch(desk, "home")
+    story = Story(
+        route="safeguarding",
+        room=PHONE_ROOM,
+        category="bullying",
+        danger="no",
+        reporter="visitor",
+        source="portal",
+        meet="at-break",
+    )
+    desk.step(site.report(urgency=Urgency.TODAY, room=PHONE_ROOM, place="", language="ar", story=story), now)
+    scenes["one-from-a-phone"] = desk.scene(moment(21_000))
+    desk.step(site.report(urgency=Urgency.TODAY, room="Room 9", at_ms=500), now)
+    scenes["phone-and-room"] = desk.scene(moment(21_000))
+    sign_in(desk, site.lead, at_ms=30_000)
+    touch(desk, "story", at_ms=31_000)
+    scenes["story-from-a-phone"] = desk.scene(moment(32_000))
+    return scenes
+
+
+def portal_lines() -> tuple[TroubleLine, ...]:
+    """What portals find wrong."""
+    rooms = {bytes([number]) * 16: f"Room {number}" for number in range(1, 8)}
+    causes = (Cause.LOOK_ALIKE, Cause.AUP_REVIEW, Cause.GATE_DOWN)
+    troubles = [
+        Trouble(trouble_id(cause, device), cause, device, 900_000 + number)
+        for number, (cause, device) in enumerate(zip(causes, rooms, strict=False))
+    ]
+    return folded(troubles, lambda device: rooms.get(device, "?"))
 
 
 def _reader_scenes() -> dict[str, Scene]:

@@ -2,119 +2,26 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from firmware.board import LidSample
 from firmware.button import Sample
-from firmware.clock import Moment
-from firmware.duty import DutyBook
-from firmware.duty_store import kept_word
-from firmware.envelope import SealTo, fill, make_blank, parse_up
 from firmware.errors import StoreFull
-from firmware.identity import Recipient
 from firmware.link import Connected, Disconnected, Received
-from firmware.messages import Duty, DutyState, Kind, Stage, Urgency
-from firmware.topics import Topics
+from firmware.messages import DutyState, Stage
 from firmware.trouble import Cause
 from kiosk.staff import events as ev
-from kiosk.staff.desk import Desk
 from kiosk.staff.engine import (
     Acknowledge,
-    BundleChanged,
     BundleRefused,
-    DeskEngine,
     Drawn,
     Publish,
-    StaffEffect,
-    StaffEvent,
 )
 from kiosk.staff.pager import PagerTrouble, PagerWell
-from kiosk.staff.practice_calls import MEAN_ON_DUTY_MS, PracticeCalls
-from tests.support.conversation import Site, draft
-from tests.support.staff_desk import alert_of
-
-
-class Office:
-    """One desk engine in a site of one kiosk; `turn` is one turn of the loop."""
-
-    def __init__(self, folder: Path, *, kiosks: int = 1) -> None:
-        self.site = Site(folder, kiosks=kiosks)
-        self.topics = Topics(self.site.id)
-        self.engine = self.build()
-
-    def build(self) -> DeskEngine:
-        desk = self.site.desk
-        self.duty = DutyBook(
-            hours=lambda _: Duty(DutyState.ON, "15:30"), time_words=lambda _: "11:42", word=kept_word(desk.ledger)
-        )
-        engine = DeskEngine(
-            site=self.site.id,
-            desk_id=desk.id,
-            desk=Desk(desk=desk.id, envelopes=desk.reception.inbox.envelope, time_words=lambda _: "11:42"),
-            reception=desk.reception,
-            supervisor=desk.supervisor,
-            duty=self.duty,
-            duty_now=lambda now: self.duty.at(now.wall_ms),
-            ledger=desk.ledger,
-            practice=PracticeCalls(random.Random(1), now_ms=self.now().monotonic_ms),
-            bundle=BundleChanged(self.site.register(), None, (1, 1), self.site.sheet_payload()),
-            now=self.now(),
-        )
-        desk.ledger.commit()
-        return engine
-
-    def restart(self) -> None:
-        self.site.desk.restart()
-        self.engine = self.build()
-
-    def now(self) -> Moment:
-        return self.site.desk.now()
-
-    def turn(self, *events: StaffEvent) -> Sequence[StaffEffect]:
-        effects = self.engine.step(events, self.now())
-        self.engine.commit()
-        return effects
-
-    def failing_turn(self, *events: StaffEvent) -> Sequence[StaffEffect]:
-        """One turn that the disk does not take."""
-        self.engine.step(events, self.now())
-        self.site.desk.ledger.rollback()
-        return self.engine.commit_failed(StoreFull("full"), self.now())
-
-    def press(self, kind: Kind = Kind.REPORT, *, private: bool = False) -> tuple[bytes, Received]:
-        """A saved report and the message that carries it."""
-        kiosk = self.site.kiosk
-        report = kiosk.press(draft(kind=kind, private=private))
-        return report, Received(self.topics.up(kiosk.id), kiosk.envelope(report), 41)
-
-    def under_the_same_id(self, report: bytes) -> Received:
-        """What a kiosk in another room says, truly signed, under an id that it has seen on the wire."""
-        twin, sheet = self.site.kiosks[1], self.site.sheet()
-        route, recovery = Recipient(sheet.routes.routes[0].key), Recipient(sheet.routes.recovery_key)
-        to = SealTo(Recipient(sheet.desks.desk_key), route, recovery)
-        blank = make_blank(
-            site=self.site.id, device=twin.id, id=report, epoch=1, to=to, random_bytes=random.Random(5).randbytes
-        )
-        told = alert_of(urgency=Urgency.INFORMATION, room="Room 2")
-        return Received(self.topics.up(twin.id), fill(blank, told, draft().story, twin.signing), 42)
-
-    def hear(self, effects: Sequence[StaffEffect]) -> None:
-        """The kiosks get everything that was published for them."""
-        for effect in effects:
-            for kiosk in self.site.kiosks:
-                if isinstance(effect, Publish) and effect.topic == self.topics.down(kiosk.id):
-                    kiosk.receive(effect.payload)
-
-    @staticmethod
-    def digest_of(message: Received) -> bytes:
-        return parse_up(message.payload).digest
-
-    def causes(self) -> set[Cause]:
-        return self.site.desk.causes()
+from kiosk.staff.practice_calls import MEAN_ON_DUTY_MS
+from tests.support.office import Office
 
 
 @pytest.fixture

@@ -14,13 +14,15 @@ from kiosk.screen.text import Typesetter
 from kiosk.screen.theme import THEMES, contrast
 from kiosk.staff import views
 from kiosk.staff.canvas import age_words
-from kiosk.staff.scenes import Alerts, Scene, StoryPage
+from kiosk.staff.scenes import Alerts, OpenLesson, Scene, StoryPage
+from kiosk.staff.view_phones import lessons_words
 from tests.support.desk_scenes import every_scene
 
 SCENES = every_scene()
 TYPESETTER = Typesetter()
 DISPLAYS = {
     "panel": Display(1280, 720, 154.2),
+    "panel-coarse": Display(800, 480, 154.2),
     "panel-large-text": Display(1280, 720, 154.2, text_scale=1.6),
     "panel-left-handed": Display(1280, 720, 154.2, left_handed=True),
     "monitor": Display(1920, 1080, 344.0),
@@ -150,6 +152,92 @@ def test_only_what_is_drawn_counts_as_displayed() -> None:
     everything = {report for row in scene.rows for report in row.line.reports}
     assert set(scene.rows[scene.focus].line.reports) <= visible < everything
     assert views.visible_reports(SCENES["quiet"], boxes_of(SCENES["quiet"], DISPLAYS["panel"])) == frozenset()
+
+
+def words_of(name: str) -> dict[str, str]:
+    return {box.id: box.text for box in boxes_of(SCENES[name], DISPLAYS["panel"])}
+
+
+@pytest.mark.requirement("B4")
+@pytest.mark.parametrize(
+    ("scene", "title", "also"),
+    [
+        ("phones Room 9", "No lesson open.", "permitted times"),
+        ("phones Room 12", "Open until 09:03.", "ends by itself"),
+        ("phones Room 3", "Open.", "ends by itself"),
+        ("phones Science laboratory 2, upper corridor", "Asked: 45 min.", "Waiting for the kiosk"),
+        ("phones Library", "No answer yet.", "The kiosk may be off."),
+        ("phones Room 2", "No answer yet.", "It says: open until 09:16."),
+        ("phones Sports hall", "Not opened.", "Ask again"),
+        ("phones Common room", "Asked to end.", "It says: open until 08:38."),
+        ("phones Workshop", "Not heard now.", "Its last word: open until 08:46."),
+        ("phones Staff entrance", "No Wi-Fi for phones.", "Choose another"),
+    ],
+)
+def test_a_lesson_is_called_what_the_kiosk_has_said(scene: str, title: str, also: str) -> None:
+    """Asked, open, not answered and not heard are four different things on the page."""
+    words = words_of(scene)
+    assert words["phones-now"] == title
+    assert also in words["phones-how"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"), [("phones Room 12", True), ("phones Library", True), ("phones Room 9", False)]
+)
+def test_what_is_open_or_asked_can_be_ended(name: str, ends: bool) -> None:
+    """And where nothing is open nobody is offered to end it."""
+    assert ("lesson:0" in words_of(name)) == ends
+
+
+@pytest.mark.parametrize("name", ["phones Workshop", "phones Staff entrance"])
+def test_nothing_can_be_asked_of_a_kiosk_that_cannot_do_it(name: str) -> None:
+    """The lengths stand there, and a touch on them means nothing."""
+    boxes = boxes_of(SCENES[name], DISPLAYS["panel"])
+    lengths = [box for box in boxes if box.id.startswith("lesson:")]
+    assert len(lengths) >= 4
+    assert all(box.hit is None and not box.enabled for box in lengths)
+
+
+@pytest.mark.requirement("B4")
+def test_home_says_where_phones_are_on_line_and_stays_calm() -> None:
+    """One line while a lesson is open, rooms by name up to two; none of it on a site without phones."""
+    assert words_of("quiet-lesson")["calm-phones"] == "Phones: open in Room 12 until 09:03"
+    assert words_of("quiet-lessons-trouble")["calm-phones"] == "Phones: open in 4 rooms"
+    two = (OpenLesson("Room 1", "11:40"), OpenLesson("Hall", ""))
+    assert lessons_words(two) == "Phones: open in Room 1 until 11:40, in Hall"
+    assert "calm-phones" not in words_of("quiet-phones")
+    assert "page:phones" in words_of("quiet-phones")
+    assert "page:phones" not in words_of("quiet")
+
+
+def test_beside_alerts_phones_take_no_room_and_are_still_found() -> None:
+    """On the small panel the list of alerts keeps its place; the way leads over "Duty"."""
+    assert "page:phones" in words_of("one-from-a-phone")
+    assert "page:phones" not in words_of("phone-and-room")
+    assert "page:phones" in words_of("duty-phones")
+    assert "page:phones" in {box.id for box in boxes_of(SCENES["phone-and-room"], DISPLAYS["monitor"])}
+
+
+def test_what_was_asked_here_is_listed_with_time_and_room_and_no_name() -> None:
+    """The last five; of days that are past how long ago, because a time of day would mislead."""
+    lines = [words for id, words in words_of("phones").items() if id.startswith("log-") and id != "log-title"]
+    assert lines[:2] == ["08:25 · 45 min · Room 12", "08:16 · 15 min · Room 9"]
+    assert lines[3] == "24 h ago · End · Library"
+    assert lines[4].startswith("3 days ago · 30 min · Sp")
+    assert words_of("phones-none-asked")["log-title"] == "Nothing asked here yet"
+
+
+@pytest.mark.requirement("L9")
+def test_a_report_from_a_phone_sends_nobody_to_a_room() -> None:
+    """The card says that it came from a phone and that the place is not known; the story says who, and how."""
+    card = words_of("one-from-a-phone")
+    assert card["room"] == "Phone, BYOD Wi-Fi"
+    assert card["place"] == "Interpreter: Arabic · Ask where"
+    assert card["how"] == "Read it: it may say where to meet."
+    assert "Room 12" not in " ".join(card.values())
+    assert (
+        "Reported by: A visitor · on a phone\nPlace: Not known. Ask where." in words_of("story-from-a-phone")["facts"]
+    )
 
 
 @pytest.mark.parametrize(
