@@ -196,8 +196,6 @@ class Netlab:
         mac = f"02:51:62:00:{number >> 8:02x}:{number & 255:02x}"
         phone = Phone(f"{self._prefix}-p{number}", mac, self.folder / f"phone-{number}")
         self._make(phone)
-        # an address of its own is ready at once: nobody else has it
-        phone.run(["sysctl", "-q", "-w", "net.ipv6.conf.default.accept_dad=0"])
         _cable(phone, INTERFACE, self._air, f"p{number}", mac)
         self._air.ip("link", "set", f"p{number}", "master", BRIDGE)
         if self._isolate:

@@ -52,6 +52,8 @@ class Namespace:
         """Raises TechnicianError when it cannot be made."""
         ip("netns", "add", self.name)
         self.set_resolver(None)
+        # addresses are ready at once: nobody else has them
+        self.run(["sysctl", "-q", "-w", "net.ipv6.conf.default.accept_dad=0"])
         self.ip("link", "set", "lo", "up")
 
     def command(self, words: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The key of the day, and the pseudonyms made with it: what stands for a device everywhere but in the kernel's table.
 
-The key lives in the run folder only, which is memory; at four in the morning, or with a restart of the machine, there is
-a new one, and nobody can tell any more which pseudonym was which device. A restart of the gate keeps it.
+The key lives in the run folder only, which is memory; at four in the morning, or when the machine starts again, there
+is a new one, and nobody can tell any more which pseudonym was which device. A restart of the gate keeps it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 
 from firmware.errors import StoreFault
@@ -41,6 +41,13 @@ class DayKey:
     def day_at(self, wall_seconds: float) -> str:
         """The site's day, which begins at four."""
         return (datetime.fromtimestamp(wall_seconds, self._zone) - DAY_BEGINS).date().isoformat()
+
+    def seconds_left(self, wall_seconds: float) -> int:
+        """Of the site's day."""
+        begun = datetime.fromtimestamp(wall_seconds, self._zone) - DAY_BEGINS
+        midnight = datetime.combine(begun.date() + timedelta(days=1), time.min, self._zone)
+        # through UTC: a day in March has 23 hours
+        return max(int((midnight + DAY_BEGINS).timestamp() - wall_seconds), 0)
 
     def _of(self, day: str) -> bytes:
         if day == self._day:

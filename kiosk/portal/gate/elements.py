@@ -88,10 +88,6 @@ def refuse_text(mac: str, seconds: int) -> str:
     return _text([*lines, f"add element {TABLE} refused {{ {mac} timeout {seconds}s }}"])
 
 
-def allow_text(mac: str) -> str:
-    return _text([f"{verb} element {TABLE} refused {{ {mac} }}" for verb in ("add", "delete")])
-
-
 def read_live(listed: Mapping[str, Sequence[object]]) -> Live:
     """From the elements that nft lists in JSON, by the name of their set; those with less than a second are over."""
     admissions = [*map(_admission, listed.get("admitted4", ())), *map(_admission, listed.get("admitted6", ()))]

@@ -1,7 +1,8 @@
-"""Forgets the connections of a client in the kernel's connection tracking, when what it may do has changed.
+"""Forgets the connections of a client that were led to the portal, once the client is admitted.
 
-A connection that was led to the portal before acceptance would be led there for as long as it lives, and phones keep
-connections alive. What goes to this device in any case stays: names, and the page that says so to the person.
+Such a connection would be led there for as long as it lives, and phones keep connections alive. What goes to this
+device in any case stays, names and the portal's own pages, and so does whatever is not led astray: its answers would be
+lost. Ending an admission needs nothing of this, for what may pass is asked of every packet.
 Owns the questions to the kernel (nfnetlink_conntrack); changes nothing but one client's entries.
 """
 
@@ -18,8 +19,9 @@ from kiosk.portal.gate.netlink import ACKNOWLEDGE, DUMP, NESTED, NetlinkFault, a
 _NETFILTER = 12
 _CONNTRACK = 1 << 8
 _GET, _DELETE = _CONNTRACK | 1, _CONNTRACK | 2
-# linux/netfilter/nfnetlink_conntrack.h: the tuple of the first packet, the entry's id, the filter of a dump (Linux 5.8)
-_ORIGINAL, _ID, _FILTER = 1, 12, 25
+# linux/netfilter/nfnetlink_conntrack.h: the tuples of the first packet and of its answer, the entry's id, the filter of
+# a dump (Linux 5.8)
+_ORIGINAL, _REPLY, _ID, _FILTER = 1, 2, 12, 25
 # in a tuple: addresses, and the protocol with its ports
 _ADDRESSES, _PROTOCOL, _DESTINATION_PORT = 1, 2, 3
 # in a filter: which fields of the original tuple must match; the source address
@@ -33,27 +35,34 @@ _GENERIC = struct.Struct("=BBH")
 _Fields = Mapping[int, bytes]
 
 
-def forget_flows(address: Address, own: Collection[Address]) -> int:
-    """Forget the connections that `address` has begun, but for names and those to our `own` addresses.
+def forget_led_flows(address: Address, own: Collection[Address]) -> int:
+    """Forget what `address` has begun with others and one of our `own` addresses answers, but for names.
 
     Returns how many there were. Some 10 ms, for the kernel looks through all of its table. Raises NetlinkFault.
     """
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    source, destination = _ENDS[address.version]
-    kept = {one.packed for one in own}
-    head = _GENERIC.pack(family, 0, 0)
+    source, _ = _ENDS[address.version]
+    head, gone = _GENERIC.pack(family, 0, 0), 0
     wanted = attribute(NESTED | _ADDRESSES, attribute(source, address.packed))
     only = attribute(NESTED | _FILTER, attribute(_FILTER_ORIGINAL, _SOURCE_MATCHES))
-    gone = 0
     for _, content in exchange(_NETFILTER, _GET, DUMP, head + attribute(NESTED | _ORIGINAL, wanted) + only):
         entry = attributes(content[_GENERIC.size :])
-        flow = attributes(entry.get(_ORIGINAL, b""))
-        ends = attributes(flow.get(_ADDRESSES, b""))
-        port = attributes(flow.get(_PROTOCOL, b"")).get(_DESTINATION_PORT)
         # a kernel that knows no filter lists everybody's
-        if ends.get(source) == address.packed and ends.get(destination) not in kept and port != _DNS:
+        if _end(entry, _ORIGINAL, source) == address.packed and _is_led(entry, address.version, own):
             gone += _delete(head, entry)
     return gone
+
+
+def _is_led(entry: _Fields, family: int, own: Collection[Address]) -> bool:
+    source, destination = _ENDS[family]
+    kept = {one.packed for one in own}
+    asked, answers = _end(entry, _ORIGINAL, destination), _end(entry, _REPLY, source)
+    port = attributes(attributes(entry.get(_ORIGINAL, b"")).get(_PROTOCOL, b"")).get(_DESTINATION_PORT)
+    return answers in kept and asked not in kept and port != _DNS
+
+
+def _end(entry: _Fields, which: int, end: int) -> bytes | None:
+    return attributes(attributes(entry.get(which, b"")).get(_ADDRESSES, b"")).get(end)
 
 
 def _delete(head: bytes, entry: _Fields) -> int:

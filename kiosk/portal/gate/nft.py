@@ -1,12 +1,14 @@
 """Tells the kernel's nftables what to do: through the library libnftables, or the program `nft` where there is none.
 
-Owns the library's calls; the text is the caller's. Each call is one transaction: all of it happens, or nothing.
+Owns the library's calls and the kernel's news; the text is the caller's. Each call is one transaction: all of it
+happens, or nothing.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import errno
 import json
 import subprocess
 import threading
@@ -14,10 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from firmware.errors import TechnicianError
+from kiosk.portal.gate.netlink import RECEIVE_BYTES, messages, open_line
 
 # libnftables-json(5): the listing as JSON
 _JSON_OUTPUT = 1 << 4
 RUN_SECONDS = 10.0
+# linux/netfilter/nfnetlink.h, nf_tables.h: the protocol, the group NFNLGRP_NFTABLES, the message NFT_MSG_DELTABLE
+_NETFILTER, _GROUP_OF_TABLES, _TABLE_DELETED = 12, 1 << 6, 10 << 8 | 2
 # the name that Debian's package libnftables1 installs, for a system without a compiler to look it up
 _LIBRARY = "libnftables.so.1"
 
@@ -103,6 +108,33 @@ def has_table(nft: Nft) -> bool:
     """Whether our table stands, whatever else does. Raises NftFault when nftables cannot be asked."""
     listing = json.loads(nft.run("list tables inet", as_json=True))
     return any(thing.get("table", {}).get("name") == "quietbell" for thing in listing["nftables"])
+
+
+class TableNews:
+    """Readable for select when rules have changed; tells whether a table, perhaps ours, has been taken away."""
+
+    def __init__(self) -> None:
+        self._line = open_line(_NETFILTER, _GROUP_OF_TABLES)
+        self._line.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._line.fileno()
+
+    def read(self) -> bool:
+        """Whether to look."""
+        gone = False
+        while True:
+            try:
+                gone |= any(kind == _TABLE_DELETED for kind, _ in messages(self._line.recv(RECEIVE_BYTES)))
+            except BlockingIOError:
+                return gone
+            except OSError as problem:
+                if problem.errno != errno.ENOBUFS:
+                    raise
+                gone = True
+
+    def close(self) -> None:
+        self._line.close()
 
 
 def _declare(library: ctypes.CDLL) -> None:
