@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from broker_config.bundles import Bundle, write_bundle
 from broker_config.network_plan import NetworkPlan, checked_text
 from broker_config.portal_issue import placeholder
-from broker_config.provision import Site
+from broker_config.provision import VOUCHER_KEY, Site
 from broker_config.site_book import DeviceRecord
 from firmware import bundle as files
 from firmware.byod_parts import Audience
@@ -79,7 +79,8 @@ def new_voucher_key(site: Site) -> int:
     Raises:
         BadInput: there is none yet.
     """
-    _key_of(site)
+    if not (site.folder / VOUCHER_KEY).exists():
+        raise _no_portal(site)
     # The key first: when the power goes in between, the new one only counts some serials as its own.
     site.write_voucher_key(_new_key())
     dead = site.book.begin_voucher_key()
@@ -116,8 +117,12 @@ def _voucher(plan: VoucherPlan, serial: int) -> Voucher:
 def _key_of(site: Site) -> bytes:
     key = site.voucher_key()
     if key is None:
-        raise BadInput(f"{site.folder}: no kiosk is a portal yet: make one with `quietbell site portal`")
+        raise _no_portal(site)
     return key
+
+
+def _no_portal(site: Site) -> BadInput:
+    return BadInput(f"{site.folder}: no kiosk is a portal yet: make one with `quietbell site portal`")
 
 
 def _check_rules(site: Site, record: DeviceRecord) -> None:
