@@ -105,7 +105,7 @@ WORDS: dict[Cause, Words] = {
     Cause.AUP_REVIEW: Words(
         "has rules for phones past their review date",
         "whose rules for phones are past their review date",
-        "Ask whoever keeps the policies to review them and to date them anew.",
+        "Ask whoever keeps the policies to review them.",
     ),
     Cause.LOOK_ALIKE: Words(
         "sees a Wi-Fi with our name that is not ours",
