@@ -1,4 +1,4 @@
-"""Reads and verifies the site's rules and says what the gate must know of them; runs in a child process, see `rules`."""
+"""Reads and verifies the site's rules, and says what the gate must know of them. Runs in the child of `rules`."""
 
 from __future__ import annotations
 
