@@ -20,7 +20,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from kiosk.words import SOURCE_LANGUAGE, Words, own_name
+from kiosk.words import SOURCE_LANGUAGE, Words, checked, own_name
 
 # Longer queries are not ours; a page names its own address once for each language.
 QUERY_CHARACTERS = 200
@@ -65,7 +65,6 @@ class LanguageLink:
     name: str
     href: str
     current: bool
-    rtl: bool
 
 
 class Pages:
@@ -76,6 +75,7 @@ class Pages:
         self.style = _style_sheet()
         self.style_path = f"/static/style-{sha256(self.style).hexdigest()[:12]}.css"
         self._words = {language: Words(language) for language in (*facts.languages, SOURCE_LANGUAGE)}
+        self._unchecked = {language for language in facts.languages if not checked(language)}
         self._names = {language: own_name(language) for language in facts.languages}
         self._pictures: dict[str, Markup] = {}
         self._environment = _environment()
@@ -111,6 +111,7 @@ class Pages:
             path=path,
             secure=self.secure(request),
             languages=self._links(request, language),
+            unchecked=language in self._unchecked,
             talk_path=path("talk"),
             **context,
         )
@@ -159,8 +160,7 @@ class Pages:
         tail = f"?{query}" if query and len(query) <= QUERY_CHARACTERS else ""
         rest = rest if len(rest) <= QUERY_CHARACTERS else ""
         return tuple(
-            LanguageLink(code, name, f"/{code}/{rest}{tail}", code == current, self._words[code].right_to_left)
-            for code, name in self._names.items()
+            LanguageLink(code, name, f"/{code}/{rest}{tail}", code == current) for code, name in self._names.items()
         )
 
 

@@ -77,7 +77,7 @@ class Said:
 SAID: Mapping[str, Said] = MappingProxyType(
     {
         "gate": Said(
-            "The Wi-Fi cannot let anybody on-line just now",
+            "The Wi-Fi cannot let you in just now",
             (
                 "Something here does not answer. It is not your device. Staff can see this fault.",
                 "This page tries again by itself.",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 from starlette.requests import Request
 
 from kiosk.portal.pages import HEADERS, Pages, PortalFacts, choose_language, template_sentences
@@ -52,7 +53,7 @@ def asked(
 
 
 def page(request: Request) -> str:
-    return bytes(Pages(FACTS).html("gone.html", request).body).decode()
+    return bytes(Pages(FACTS).html("help.html", request, survey=True).body).decode()
 
 
 def test_every_page_names_site_network_and_the_way_to_help() -> None:
@@ -65,7 +66,7 @@ def test_every_page_names_site_network_and_the_way_to_help() -> None:
 
 def test_an_answer_is_kept_by_nobody_and_runs_nothing() -> None:
     """No store, no script, no referrer, no cookie, and the connection ends."""
-    answer = Pages(FACTS).html("gone.html", asked(lang="en"), status=404)
+    answer = Pages(FACTS).html("help.html", asked(lang="en"), status=404, survey=True)
     assert answer.status_code == 404
     for name, value in HEADERS.items():
         assert answer.headers[name] == value
@@ -77,7 +78,7 @@ def test_language_is_the_paths() -> None:
     """The prefix decides, and the page says which language it is in."""
     text = page(asked("/en-x-easy/rules", lang="en-x-easy", accept="en"))
     assert '<html lang="en-x-easy" dir="ltr">' in text
-    assert 'href="/en/rules" lang="en"' in text
+    assert '<a href="/en/rules" hreflang="en"><bdi lang="en">English</bdi></a>' in text
 
 
 def test_an_unknown_prefix_is_answered_in_the_browsers_language() -> None:
@@ -160,6 +161,12 @@ def test_the_sheet_mirrors_by_itself() -> None:
     text = Pages(FACTS).style.decode()
     assert not re.search(r"(?<![\w-])(margin|padding|border|inset)-(left|right)|text-align: (left|right)", text)
     assert not re.search(r"(?<![\w-])(left|right|width|height):", text)
+
+
+def test_a_forgotten_fact_is_an_error_not_a_gap() -> None:
+    """A template that asks for what nobody handed in fails in a test, not silently on a phone."""
+    with pytest.raises(UndefinedError):
+        Pages(FACTS).html("help.html", asked(lang="en"))
 
 
 def test_templates_tell_their_sentences() -> None:
