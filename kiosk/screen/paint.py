@@ -15,7 +15,7 @@ from PIL import Image
 from kiosk.screen.fitting import BARE, parts
 from kiosk.screen.layout import Align, Box, Display, Place, Rect, Role
 from kiosk.screen.pictures import Pictures, bytes_of, rounded, tinted_words
-from kiosk.screen.text import Bounded, Typesetter, face_of, height_of, overhang, pitch
+from kiosk.screen.text import NASKH, Bounded, Face, Typesetter, face_of, height_of, overhang, pitch
 from kiosk.screen.theme import Colour, Pair, theme
 
 CACHED_LINE_BYTES = 2_000_000
@@ -24,6 +24,7 @@ RADIUS_MM = 2.6
 KEY_RADIUS_MM = 1.4
 EDGE_MM = 0.3
 CHOSEN_EDGE_MM = 0.9
+_LineKey = tuple[str, int, bool, Colour, Face, bool]
 MARKS = frozenset({"dot-hollow", "dot-half", "dot-full", "dot-failed"})
 
 
@@ -35,7 +36,7 @@ class Painter:
         self._typesetter = typesetter
         self._pictures = pictures
         self._theme = theme(display.theme)
-        self._lines: Bounded[tuple[str, int, bool, Colour, bool], pygame.Surface] = Bounded(CACHED_LINE_BYTES, bytes_of)
+        self._lines: Bounded[_LineKey, pygame.Surface] = Bounded(CACHED_LINE_BYTES, bytes_of)
         self._wanted: tuple[Box, ...] | None = None
         self._pending: list[Rect] = []
         self._finished: list[Rect] = []
@@ -107,7 +108,7 @@ class Painter:
         width = parts(box, self._display, self._typesetter).words.width
         lines = self._typesetter.wrap(box.text, width, cap_px, box.bold)
         while self._next_line < len(lines):
-            self._line(lines[self._next_line], cap_px, box.bold, ink)
+            self._line(lines[self._next_line], cap_px, box.bold, ink, face_of(box.text))
             self._next_line += 1
             if self._next_line < len(lines) and interrupted():
                 return False
@@ -117,8 +118,14 @@ class Painter:
         """All that a box may paint: bare words have accents that stand above their box."""
         if box.role not in BARE or not box.text:
             return box.rect
-        above = min(box.rect.top, overhang(self._display.mm(box.cap_mm)))
-        return replace(box.rect, top=box.rect.top - above, height=box.rect.height + above)
+        above = min(box.rect.top, overhang(self._display.mm(box.cap_mm), face_of(box.text)))
+        return replace(box.rect, top=box.rect.top - above, height=box.rect.height + above + self._drop(box))
+
+    def _drop(self, box: Box) -> int:
+        """Words at the upper edge of the panel stand as much lower as a hamza on their first line needs."""
+        if box.role not in BARE or face_of(box.text) is not NASKH:
+            return 0
+        return max(0, overhang(self._display.mm(box.cap_mm), NASKH) - box.rect.top)
 
     def _paint_box(self, surface: pygame.Surface, box: Box) -> None:
         pair = self._pair(box)
@@ -165,12 +172,12 @@ class Painter:
     def _paint_words(self, surface: pygame.Surface, box: Box, room: Rect, ink: Colour) -> None:
         cap_px, face = self._display.mm(box.cap_mm), face_of(box.text)
         lines = self._typesetter.wrap(box.text, room.width, cap_px, box.bold)
-        top = room.top
+        top = room.top + self._drop(box)
         if box.role not in BARE and box.role is not Role.FIELD:
             top += max(0, (room.height - height_of(len(lines), cap_px, face)) // 2)
         for line in lines:
-            words = self._line(line, cap_px, box.bold, ink)
-            surface.blit(words, (self._start(box, room, words.get_width()), top - overhang(cap_px)))
+            words = self._line(line, cap_px, box.bold, ink, face)
+            surface.blit(words, (self._start(box, room, words.get_width()), top - overhang(cap_px, face)))
             top += pitch(cap_px, face)
 
     def _start(self, box: Box, room: Rect, width: int) -> int:
@@ -178,11 +185,12 @@ class Painter:
             return room.left + (room.width - width) // 2
         return room.right - width if self._display.right_to_left else room.left
 
-    def _line(self, text: str, cap_px: int, bold: bool, ink: Colour) -> pygame.Surface:
-        right_to_left = self._display.right_to_left
-        key = (text, cap_px, bold, ink, right_to_left)
+    def _line(self, text: str, cap_px: int, bold: bool, ink: Colour, face: Face) -> pygame.Surface:
+        """One line of a text in this face. A text without Arabic letters keeps its own order on a mirrored page."""
+        right_to_left = self._display.right_to_left and face is NASKH
         return self._lines.take(
-            key, lambda: tinted_words(self._typesetter.mask(text, cap_px, bold, right_to_left), ink)
+            (text, cap_px, bold, ink, face, right_to_left),
+            lambda: tinted_words(self._typesetter.mask(text, cap_px, bold, right_to_left, face), ink),
         )
 
 

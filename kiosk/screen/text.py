@@ -20,10 +20,6 @@ FONTS = Path(__file__).resolve().parent.parent / "fonts"
 
 CAP_PER_EM = 0.713
 """Height of Andika's H over its em, read from the font."""
-ASCENT_PER_CAP = 1.12
-"""From the base line up to the top of ordinary ascenders: where the box of a line begins."""
-OVERHANG_PER_CAP = 0.36
-"""Accents on capitals stand this much above the box of their line; masks have room for them, layouts do not."""
 
 CACHED_MEASURES = 4096
 CACHED_WRAPS = 512
@@ -35,21 +31,27 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A typeface and how far its lines stand apart, in cap heights.
+    """A typeface and the room of its lines, in cap heights.
 
-    `pitch` is from one base line to the next, `descent` from the base line down to the lowest ink.
+    `ascent` is from the base line up to the top of ordinary letters, where the box of a line begins; `overhang` what
+    accents stand above that box (masks have room for them, layouts do not); `descent` is down to the lowest ink, and
+    `pitch` from one base line to the next.
     """
 
     regular: str
     bold: str
-    pitch: float
+    ascent: float
+    overhang: float
     descent: float
+    pitch: float
 
 
-LATIN = Face("Andika-Regular.ttf", "Andika-Bold.ttf", pitch=1.62, descent=0.4)
+LATIN = Face("Andika-Regular.ttf", "Andika-Bold.ttf", ascent=1.12, overhang=0.36, descent=0.4, pitch=1.62)
 """Descenders (0.34) and ascenders (1.11) never touch."""
-NASKH = Face("QuietbellNaskh-Regular.ttf", "QuietbellNaskh-Bold.ttf", pitch=2.05, descent=0.72)
-"""The dots below a last yeh stand 0.69 below the base line, a hamza on alef 1.43 above it."""
+NASKH = Face(
+    "QuietbellNaskh-Regular.ttf", "QuietbellNaskh-Bold.ttf", ascent=0.96, overhang=0.44, descent=0.66, pitch=1.96
+)
+"""An alef is as high as a capital, a hamza on it 1.32; the dots below a last yeh reach 0.65 down."""
 
 
 class CannotShape(Exception):
@@ -125,19 +127,21 @@ class Typesetter:
         """Whether this machine can draw it: what it cannot, it refuses with `CannotShape`, so offer none of it."""
         return self._shapes() or not any(needs_shaping(character) for character in text)
 
-    def mask(self, text: str, cap_px: int, bold: bool = False, right_to_left: bool = False) -> Image.Image:
-        """One line as an 8-bit coverage image, its base line at `overhang(cap_px) + ascent(cap_px)`.
-
-        Its top lies `overhang(cap_px)` above the line's box.
+    def mask(
+        self, text: str, cap_px: int, bold: bool = False, right_to_left: bool = False, face: Face | None = None
+    ) -> Image.Image:
+        """One line as an 8-bit coverage image, its base line at `overhang + ascent`; its top lies `overhang` above the
+        line's box. `face`: of the whole text that this is a line of.
         """
-        high = overhang(cap_px) + line_height(cap_px, face_of(text))
+        face = face or face_of(text)
+        high = overhang(cap_px, face) + line_height(cap_px, face)
         image = Image.new("L", (max(1, self.width(text, cap_px, bold)), high))
         direction = self._direction(text, right_to_left)
         ImageDraw.Draw(image).text(
-            (0, overhang(cap_px) + ascent(cap_px)),
+            (0, overhang(cap_px, face) + ascent(cap_px, face)),
             text,
             fill=255,
-            font=self._font(cap_px, bold, face_of(text)),
+            font=self._font(cap_px, bold, face),
             anchor="ls",
             direction=direction,
         )
@@ -210,17 +214,17 @@ class Bounded(OrderedDict[_Key, _Value]):
         return value
 
 
-def ascent(cap_px: int) -> int:
-    return -int(-cap_px * ASCENT_PER_CAP // 1)
+def ascent(cap_px: int, face: Face = LATIN) -> int:
+    return -int(-cap_px * face.ascent // 1)
 
 
-def overhang(cap_px: int) -> int:
-    return round(cap_px * OVERHANG_PER_CAP)
+def overhang(cap_px: int, face: Face = LATIN) -> int:
+    return round(cap_px * face.overhang)
 
 
 def line_height(cap_px: int, face: Face = LATIN) -> int:
     """One line alone, accents and descenders included."""
-    return ascent(cap_px) - int(-cap_px * face.descent // 1)
+    return ascent(cap_px, face) - int(-cap_px * face.descent // 1)
 
 
 def pitch(cap_px: int, face: Face = LATIN) -> int:
