@@ -71,6 +71,11 @@ def byod(name: str) -> Byod:
     return parse_byod(portal_text(name), f"{name}/portal.toml")
 
 
+def english_of(name: str) -> tuple[AupDocument, ...]:
+    """The documents whose words these tests can read; `test_profile_languages` has the rest."""
+    return tuple(document for document in byod(name).documents if document.language in (ENGLISH, EASY))
+
+
 def lines_of(text: AupPart | AupDocument) -> tuple[str, ...]:
     return (*text.intro, *text.rules, *text.monitoring, *text.device)
 
@@ -383,7 +388,7 @@ def test_the_profiles_say_nothing_unkind_either(name: str) -> None:
     own, rules = profile(name), byod(name)
     said = [text for tip in own.tips for text in (tip.title, tip.body)]
     said += [rules.monitored_by, own.go_to, own.go_to_outside, *(line.about for line in own.help_lines)]
-    said += [line for document in rules.documents for line in lines_of(document)]
+    said += [line for document in english_of(name) for line in lines_of(document)]
     assert UNKIND.findall(" ".join(said)) == []
     assert AMERICAN.findall(" ".join(said)) == []
 
@@ -422,11 +427,13 @@ def test_a_text_says_that_it_reminds(audience: Audience, language: str) -> None:
 @pytest.mark.requirement("B6")
 @every_profile
 def test_everybody_is_told_who_looks(name: str) -> None:
-    """Each text, also the easy form, names those who monitor, in the site's own words."""
+    """Each text, also the easy form and each translation, names those who monitor, in the site's own words."""
     own = byod(name)
-    easy = parse_byod_source((PROFILES / name / "portal.toml").read_text("utf-8"), name).facts[EASY].monitored_by
+    local = parse_byod_source((PROFILES / name / "portal.toml").read_text("utf-8"), name).facts
+    assert set(local) == set(own.languages) - {ENGLISH}
     for document in own.documents:
-        who = easy if document.easy else own.monitored_by
+        who = own.monitored_by if document.language == ENGLISH else local[document.language].monitored_by
+        assert who
         assert who in " ".join(document.monitoring), (document.audience, document.language)
 
 
@@ -435,7 +442,7 @@ def test_everybody_is_told_who_looks(name: str) -> None:
 def test_everybody_is_told_that_the_device_is_theirs_to_look_after(name: str) -> None:
     """Updates and virus protection stand in every text; what may happen to the device where the policy knows of it."""
     own = byod(name)
-    for document in own.documents:
+    for document in english_of(name):
         said = " ".join(document.device)
         assert re.search(r"look after|responsib", said)
         assert re.search(r"updates|up to date", said)
