@@ -64,6 +64,25 @@ class Gate(Protocol):
     def scan(self) -> str: ...
 
 
+class NoGate:
+    """Where the site has a portal of its own: nobody is a client of ours, and nobody is let through by us."""
+
+    def who(self, address: Address) -> bytes | None:
+        return None
+
+    def admit(self, address: Address, seconds: int, access: str) -> bytes | None:
+        return None
+
+    def revoke(self, pseudonym: bytes) -> None:
+        return None
+
+    def clients(self) -> tuple[Seen, ...]:
+        return ()
+
+    def scan(self) -> str:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How one client stands at this moment."""

@@ -137,7 +137,8 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
-        context.load_cert_chain(certificate, key)
+        # An encrypted key must fail here rather than ask a terminal for its password.
+        context.load_cert_chain(certificate, key, password=lambda: b"")
     except ssl.SSLError as problem:
         mend = f"does not fit its key {key} ({problem.reason}): copy both again from where they were issued"
         raise BadSettings(certificate, "", mend) from problem

@@ -352,7 +352,7 @@ class Web:
         return self._say(request, "fault", 400)
 
     def _fault(self, request: Request, problem: Exception) -> Response:
-        # What went wrong is in the log: the server writes it once it has the exception again.
+        _log.error("page-failed", extra={"why": type(problem).__name__})
         return self._say(request, "fault", 500)
 
     def _gone(self, request: Request, problem: Exception) -> Response:
