@@ -183,6 +183,7 @@ def test_who_need_not_keep_to_the_times_is_not_ended_by_them() -> None:
     site = byod(network=STAFF)
     decision = at(site, accepted(site, "2027-01-13 17:00"), "2027-01-13 17:00")
     assert decision == Online(wall_ms("2027-01-14 01:00"), False, Ends.SESSION, Access.ALL)
+    assert accepted(site, AT_LUNCH).until_ms == wall_ms("2027-01-13 20:30"), "nor when lunch ends"
 
 
 @pytest.mark.requirement("B10")
