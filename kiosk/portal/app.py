@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -167,6 +168,9 @@ class PortalApp:
         jobs: list[Job] = [self._upkeep.hear_kiosk]
         if self._network.routes:
             jobs += [self._upkeep.reconcile, self._upkeep.forget]
+        radio = self._network.radio
+        if radio is not None and radio.scan_interface is not None:
+            jobs.append(partial(self._upkeep.look_round, radio))
         if self._context is not None and self._network.certificate is not None and self._network.key is not None:
             jobs.append(FreshCertificate(self._context, self._network.certificate, self._network.key).look)
         return jobs

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from firmware.byod import Byod
 from firmware.errors import StoreFault, TechnicianError
+from firmware.network_settings import RadioSettings
 from kiosk.portal.gatekeeper import Gatekeeper
 from kiosk.portal.kiosk_line import KioskLine
+from kiosk.portal.look_alikes import find_look_alikes, parse_scan
 from kiosk.portal.timetable import clock_known, today_at
 from kiosk.portal.wall_steps import WallSteps
 
@@ -27,6 +29,8 @@ RECONCILE_AGAIN_SECONDS = 2.0
 KIOSK_SECONDS = 5.0
 FORGET_SECONDS = 60.0
 CERTIFICATE_SECONDS = 600.0
+# Somebody who sets up a twin network means to keep it up; a scan takes the radio off its channel.
+SCAN_SECONDS = 300.0
 
 GATE_DOWN, AUP_REVIEW, LOOK_ALIKE = "gate-down", "aup-review", "look-alike"
 STORE_BROKEN, CLOCK_WRONG = "portal-store", "portal-clock"
@@ -81,6 +85,18 @@ class Upkeep:
             _log.warning("not-reconciled", extra={"why": str(problem)})
             return RECONCILE_AGAIN_SECONDS
         return RECONCILE_SECONDS
+
+    def look_round(self, ours: RadioSettings) -> float:
+        """Look for networks that only look like ours."""
+        try:
+            found = find_look_alikes(parse_scan(self._keeper.scan()), ours)
+        except TechnicianError as problem:
+            _log.warning("not-scanned", extra={"why": str(problem)})
+            return SCAN_SECONDS
+        if found and not self._look_alike:
+            _log.warning("look-alike", extra={"kinds": ",".join(sorted({str(each.kind) for each in found}))})
+        self._look_alike = bool(found)
+        return SCAN_SECONDS
 
     def forget(self) -> float:
         """Erase what is kept no longer, and give nobody time by a clock that was put back."""

@@ -52,25 +52,37 @@ class TestGate(LoopbackGate):
         super().__init__(rehearsal=True, key=MEMORY_KEY, monotonic_ms=lambda: 0)
         self.silent = self.refuses = False
         self.knows_nobody = False
-        self.admitted_seconds: list[int] = []
+        self.scanned = ""
+        self._there: dict[bytes, Address] = {}
 
     def who(self, address: Address) -> bytes | None:
         self._speak()
-        return None if self.knows_nobody else super().who(address)
+        pseudonym = None if self.knows_nobody else super().who(address)
+        if pseudonym is not None:
+            self._there[pseudonym] = address
+        return pseudonym
 
     def admit(self, address: Address, seconds: int, access: str) -> bytes | None:
         self._speak()
-        if self.refuses:
-            return None
-        self.admitted_seconds.append(seconds)
-        return super().admit(address, seconds, access)
+        return None if self.refuses else super().admit(address, seconds, access)
 
     def clients(self) -> tuple[Seen, ...]:
+        """Also those who are there and not admitted."""
         self._speak()
-        return super().clients()
+        admitted = super().clients()
+        names = {seen.pseudonym for seen in admitted}
+        others = (Seen(name, address, None, "") for name, address in self._there.items() if name not in names)
+        return (*admitted, *others)
+
+    def admitted(self) -> tuple[Seen, ...]:
+        return tuple(seen for seen in super().clients())
+
+    def scan(self) -> str:
+        self._speak()
+        return self.scanned
 
     def forget_all(self) -> None:
-        for seen in super().clients():
+        for seen in self.admitted():
             self.revoke(seen.pseudonym)
 
     def _speak(self) -> None:
