@@ -17,7 +17,7 @@ from kiosk.talk.offers import FIELDS
 from kiosk.talk.pages import OptionView, Page, talk_page
 from kiosk.talk.policy import HelpLine, Policy
 from kiosk.talk.questions import ScreenId
-from kiosk.talk.state import Field
+from kiosk.talk.state import CodeState, Field
 from kiosk.talk.truths import DutyView, Facts, Say, Sign, Truth, sentence
 
 # At most this many answers stand one under the other; more stand side by side.
@@ -30,8 +30,9 @@ _DROPPED = NOT_FROM_A_PHONE | {
     questions.LOOK_UP_CODE.id,
     questions.TAKE_BACK_CALL.id,
 }
-_NUMBER = re.compile(r"\+?[0-9][0-9 ]{1,18}")
-_SITE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/[a-zA-Z0-9/_-]*)?")
+_NUMBER = re.compile(r"(\+?[0-9][0-9 ]*[0-9])(?:,.*)?$")
+_MESSAGE = re.compile(r"Text (?:[A-Z]+ to )?([0-9]{3,6})")
+_SITE = re.compile(r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:/[a-zA-Z0-9/_-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class PhonePage:
     truth: str
     sign: str
     duty: str
+    only: OptionView | None
     options: tuple[OptionView, ...]
     quiet: tuple[OptionView, ...]
     listed: bool
@@ -62,7 +64,9 @@ class PhonePage:
     limit: int
     use: OptionView | None
     lines: tuple[Line, ...]
+    lines_first: bool
     notes: tuple[str, ...]
+    foot_note: str
     strip: str
     hide: str
     back: str
@@ -79,22 +83,26 @@ def phone_page(shown: Shown, policy: Policy, say: Say, *, secure: bool) -> Phone
     field = FIELDS.get(state.screen)
     # Whoever lost sight of a message cannot add to it: what can be done is to tell again, or to look it up.
     gone = shown.lost and state.screen is ScreenId.TRUTHS
+    loud = () if gone else tuple(option for option in options if not option.quiet)
     return PhonePage(
         screen=state.screen.value,
         title=page.title,
-        body=_body(page, say),
+        body=_body(page, state.code, say),
         truth=truth,
         sign=sign.value,
         duty=page.duty,
-        options=() if gone else tuple(option for option in options if not option.quiet),
+        only=loud[0] if len(loud) == 1 else None,
+        options=loud,
         quiet=() if gone else tuple(option for option in options if option.quiet),
-        listed=sum(not option.quiet for option in options) <= LISTED_MOST,
+        listed=len(loud) <= LISTED_MOST,
         code=page.code,
         field="" if field is None else field.value,
         limit=0 if page.field is None else page.field.limit,
         use=None if field is None else _use(field, say),
         lines=_lines(page, policy, sign, say),
-        notes=_notes(shown, say, secure=secure),
+        lines_first=bool(page.help_lines),
+        notes=_notes(shown, say),
+        foot_note=say(phone.NOT_ENCRYPTED) if state.screen is ScreenId.DANGER and not secure else "",
         strip=page.strip,
         hide=page.hide,
         back=page.back if state.history else "",
@@ -104,10 +112,13 @@ def phone_page(shown: Shown, policy: Policy, say: Say, *, secure: bool) -> Phone
 
 
 def dialled(contact: str) -> str:
-    """What a tap on a way to reach somebody does."""
-    if _NUMBER.fullmatch(contact):
-        return "tel:" + contact.replace(" ", "")
-    return f"https://{contact}" if _SITE.fullmatch(contact) else ""
+    """What a tap on a way to reach somebody does: call, write a message, open a page; "" when it is none of these."""
+    if number := _NUMBER.match(contact):
+        return "tel:" + number[1].replace(" ", "")
+    if message := _MESSAGE.fullmatch(contact):
+        return "sms:" + message[1]
+    site = _SITE.search(contact)
+    return "" if site is None else f"https://{site[0]}"
 
 
 def _truth(shown: Shown, page: Page, policy: Policy, say: Say) -> tuple[str, Sign]:
@@ -125,17 +136,19 @@ def _truth(shown: Shown, page: Page, policy: Policy, say: Say) -> tuple[str, Sig
     return page.truth, page.sign
 
 
-def _body(page: Page, say: Say) -> tuple[str, ...]:
-    standing = {
-        # There are no dots on a phone's own keyboard, and nobody is "here".
-        ScreenId.WORDS: (say(phone.WORDS_BODY),),
-        ScreenId.MEET: (say(phone.NEAR_YOU),),
-    }
-    return (
-        (*standing[page.screen], *page.body[1:])
-        if page.screen is ScreenId.WORDS
-        else ((*standing.get(page.screen, ()), *page.body))
-    )
+def _body(page: Page, code: CodeState, say: Say) -> tuple[str, ...]:
+    """There are no dots on a phone's own keyboard, nobody is "here", and the office sees no place."""
+    match page.screen:
+        case ScreenId.WORDS:
+            return (say(phone.WORDS_BODY), *page.body[1:])
+        case ScreenId.NAME:
+            return (say(phone.NAME_BODY), *page.body[1:])
+        case ScreenId.CODE if code is not CodeState.NONE:
+            return (say(phone.CODE_KEPT_BODY), *page.body[1:])
+        case ScreenId.MEET:
+            return (say(phone.NEAR_YOU), *page.body)
+        case _:
+            return page.body
 
 
 def _can_look(shown: Shown) -> bool:
@@ -150,26 +163,27 @@ def _use(field: Field, say: Say) -> OptionView:
 def _lines(page: Page, policy: Policy, sign: Sign, say: Say) -> tuple[Line, ...]:
     """Whom to call: what the advice names, or the two numbers that stand in a duty line or a human way."""
     if page.help_lines:
-        return tuple(Line(line.name, line.contact, line.about, dialled(line.contact)) for line in page.help_lines)
+        return tuple(
+            Line(line.name, _unbroken(line.contact), line.about, dialled(line.contact)) for line in page.help_lines
+        )
     if page.duty or sign is Sign.FAILED:
         return tuple(_line(line, say) for line in _once((policy.danger_line, policy.listening_line)))
     return ()
 
 
 def _line(line: HelpLine, say: Say) -> Line:
-    return Line(say(line.name), line.contact, say(line.about), dialled(line.contact))
+    return Line(say(line.name), _unbroken(line.contact), say(line.about), dialled(line.contact))
 
 
 def _once(lines: Iterable[HelpLine]) -> Iterable[HelpLine]:
     return {line.id: line for line in lines}.values()
 
 
-def _notes(shown: Shown, say: Say, *, secure: bool) -> tuple[str, ...]:
-    notes = []
-    if shown.too_long:
-        notes.append(say(phone.TOO_LONG))
-    if shown.not_asked:
-        notes.append(say(phone.NOT_ASKED))
-    elif shown.state.screen is ScreenId.DANGER and not secure:
-        notes.append(say(phone.NOT_ENCRYPTED))
-    return tuple(notes)
+def _unbroken(contact: str) -> str:
+    """A number that stays on one line."""
+    return re.sub(r"(?<=[0-9]) (?=[0-9])", "\u00a0", contact)
+
+
+def _notes(shown: Shown, say: Say) -> tuple[str, ...]:
+    said = ((shown.too_long, phone.TOO_LONG), (shown.not_asked, phone.NOT_ASKED))
+    return tuple(say(note) for true, note in said if true)

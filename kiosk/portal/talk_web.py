@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from markupsafe import Markup
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,6 +25,7 @@ from kiosk.portal.pages import Pages
 from kiosk.portal.talk_form import BODY_BYTES_MOST, read_form
 from kiosk.portal.talk_step import Shown, TalkSteps
 from kiosk.portal.talk_view import phone_page
+from kiosk.talk.pictures import TURNED
 from kiosk.talk.policy import Policy
 
 # As many as the kiosk's line answers side by side.
@@ -75,8 +77,24 @@ class _TalkWeb:
         return shown
 
     def _page(self, request: Request, shown: Shown, secure: bool) -> Response:
-        view = phone_page(shown, self._steps.policy, self._pages.words(request).text, secure=secure)
-        return self._pages.html("talk.html", request, page=view, hidden=shown.form.hidden(), words=shown.form.words)
+        words = self._pages.words(request)
+        view = phone_page(shown, self._steps.policy, words.text, secure=secure)
+        return self._pages.html(
+            "talk.html",
+            request,
+            page=view,
+            hidden=shown.form.hidden(),
+            words=shown.form.words,
+            icon=self._turned if words.right_to_left else self._pages.picture,
+        )
+
+    def _turned(self, name: str) -> Markup:
+        """A pictogram as those know it who read from right to left."""
+        drawn = self._pages.picture(name)
+        if name not in TURNED:
+            return drawn
+        opening, inside = drawn.removesuffix("</svg>").split(">", 1)
+        return Markup(f'{opening}><g transform="matrix(-1 0 0 1 48 0)">{inside}</g></svg>')
 
     async def _apart(self, step: Callable[[], _R]) -> _R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)

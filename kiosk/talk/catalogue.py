@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kiosk.talk import advice, pages, privacy, questions, truths
+from kiosk.talk import advice, pages, phone, privacy, questions, truths
 from kiosk.talk.policy import Policy
 
 # What must never be shown in a language that its reader may not know: strip, truths, danger, and how to get away.
@@ -28,6 +28,8 @@ SAFETY = (
     advice.DANGER_SENTENCE,
     pages.ADDITION_FAILED,
     pages.ADDITION_UNSURE,
+    phone.LOST_SIGHT,
+    phone.NOT_LOOKED,
     pages.CODE_UNKNOWN,
     pages.CODES_REST,
     truths.EITHER_PLACE,
@@ -37,7 +39,9 @@ SAFETY = (
 
 def sentences() -> tuple[str, ...]:
     """Each sentence of the talk once, in the order in which a learner meets them."""
-    return tuple(dict.fromkeys((*SAFETY, *_screens(), *_advice(), *pages.SENTENCES, *privacy.SENTENCES)))
+    return tuple(
+        dict.fromkeys((*SAFETY, *_screens(), *_advice(), *pages.SENTENCES, *privacy.SENTENCES, *phone.SENTENCES))
+    )
 
 
 def site_sentences(policy: Policy) -> tuple[str, ...]:

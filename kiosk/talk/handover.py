@@ -38,7 +38,7 @@ from kiosk.talk.truths import ProgressView
 FRAME_BYTES = 8 * 1024
 TICKET_BYTES = 16
 # "Here" is the kiosk's place; nobody knows a phone's.
-NOT_FROM_A_PHONE = frozenset({"come-here"})
+NOT_FROM_A_PHONE = frozenset({"come-here", "here"})
 
 Faults = Annotated[tuple[Code, ...], msgspec.Meta(max_length=6)]
 
@@ -186,7 +186,7 @@ def allowed_answers(policy: Policy) -> dict[str, frozenset[str]]:
             found[screen.answers] |= {option.id for option in screen.options} - {questions.SKIP, "have-code"}
     found["category"] |= {option.id for option in (*questions.CATEGORIES, questions.RATHER_NOT_SAY_OPTION)}
     found["staff_choice"] |= {choice.id for choice in policy.staff_choices}
-    found["meet"] |= {place.id for place in policy.places} | (set(questions.MEET_ANSWERS) - NOT_FROM_A_PHONE)
+    found["meet"] |= {*(place.id for place in policy.places), *questions.MEET_ANSWERS} - NOT_FROM_A_PHONE
     return {name: frozenset(ids) for name, ids in found.items()}
 
 

@@ -12,7 +12,12 @@ NOT_ENCRYPTED = "This page is not encrypted: somebody near you might read along 
 NOT_ASKED = "We do not ask for your name or your own words on this page, because it is not encrypted."
 TOO_LONG = "That is too long. Please write less."
 WORDS_BODY = "Only people who must know can open it."
+NAME_BODY = "You need not. In danger, staff try to find who needs help."
+CODE_KEPT_BODY = (
+    "With these words you can see on this Wi-Fi's pages what became of it, for 30 days. We cannot show them later."
+)
 NEAR_YOU = "The office does not know where you are. If you want someone to come, say where we can meet you."
 SENTENCES = (
-    *(LOOK_AGAIN, TELL_AGAIN, LOST_SIGHT, NOT_LOOKED, NOT_ENCRYPTED, NOT_ASKED, TOO_LONG, WORDS_BODY, NEAR_YOU),
+    *(LOOK_AGAIN, TELL_AGAIN, LOST_SIGHT, NOT_LOOKED, NOT_ENCRYPTED, NOT_ASKED, TOO_LONG, WORDS_BODY),
+    *(NAME_BODY, CODE_KEPT_BODY, NEAR_YOU),
 )

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+# Drawn the other way round for those who read from right to left. "again" turns with the clock everywhere.
+TURNED = frozenset({"back", "skip", "send", "not-sure"})
+
 PICTURES: Mapping[str, str] = MappingProxyType(
     {
         "talk": "two speech bubbles",
