@@ -1,8 +1,9 @@
 """The Internet of a lab, with the school's filter in front: a program that runs in its own namespace.
 
 Every address there is its own: it answers DNS on all of them, HTTP and HTTPS as the real servers would (`truths`), and
-echoes on every other TCP and UDP port. It writes down each HTTP request and each kind of packet that came over the
-box's uplink, before any server saw it. Started by `lab`; ends with SIGTERM.
+echoes on every other TCP and UDP port; to what begins with "drip" it goes on talking by itself for a while. It writes
+down each HTTP request and each kind of packet that came over the box's uplink, before any server saw it. Started by
+`lab`; ends with SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ssl
 import struct
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
@@ -25,6 +27,8 @@ from kiosk.netlab.truths import truth_of
 
 REQUEST_MAX_BYTES = 16 * 1024
 DATAGRAM_MAX_BYTES = 65_535
+# Who sends this hears as much from us every so often, without asking again.
+DRIP, DRIPS, DRIP_SECONDS = b"drip", 200, 0.05
 # linux/in.h; the module `socket` does not name it
 IP_PKTINFO = 8
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ALL = 0x0800, 0x86DD, 3
@@ -102,12 +106,19 @@ class Datagrams:
         while True:
             try:
                 raw, extra, _, client = self.line.recvmsg(DATAGRAM_MAX_BYTES, 256)
-                self.line.sendmsg([self._reply(raw)], [(self._level, self._info, self._from(extra))], 0, client)
             except BlockingIOError:
                 return
-            except (OSError, ValueError, IndexError):
-                # one client's rubbish, or a client that is gone
+            except OSError:
+                # a client that is gone has left word of it
                 continue
+            self._send(raw, [(self._level, self._info, self._from(extra))], client, DRIPS if raw[:4] == DRIP else 0)
+
+    def _send(self, raw: bytes, extra: list[tuple[int, int, bytes]], client: tuple[str, int], more: int) -> None:
+        # one client's rubbish is not answered
+        with suppress(OSError, ValueError, IndexError):
+            self.line.sendmsg([self._reply(raw)], extra, 0, client)
+        if more:
+            asyncio.get_running_loop().call_later(DRIP_SECONDS, self._send, raw, extra, client, more - 1)
 
     def _from(self, extra: list[tuple[int, int, bytes]]) -> bytes:
         info = next(data for level, kind, data in extra if (level, kind) == (self._level, self._info))
@@ -152,8 +163,10 @@ async def _serve_names(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(DATAGRAM_MAX_BYTES):
-        writer.write(data)
-        await writer.drain()
+        for _ in range(DRIPS if data.startswith(DRIP) else 1):
+            writer.write(data)
+            await writer.drain()
+            await asyncio.sleep(DRIP_SECONDS if data.startswith(DRIP) else 0)
 
 
 async def _until_done(serve: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -58,7 +58,7 @@ def test_tls_ports_and_both_families(lab: Netlab) -> None:
     phone = lab.phone(3)
     phone.set_address("10.77.0.9/22", router="10.77.0.1", resolver="10.77.0.1")
     phone.set_address("2001:db8:77::9/64", router="2001:db8:77::1")
-    secure = phone.curl("https://www.google.com/generate_204", "--cacert", str(lab.authority))
+    secure = phone.curl("https://www.google.com/generate_204", "-4", "--cacert", str(lab.authority))
     assert (secure.status, secure.body, secure.error) == (204, "", "")
     assert phone.curl("https://www.google.com/generate_204").status == 0
     assert phone.run(["busybox", "nc", "-w", "2", "203.0.113.5", "4444"], text="hello\n").output == "hello\n"
