@@ -86,6 +86,15 @@ def test_what_a_killed_writer_left_is_settled_by_the_next(path: Path) -> None:
     assert all(b"secret" not in file.read_bytes() for file in path.parent.iterdir())
 
 
+@pytest.mark.requirement("D2")
+def test_what_was_killed_in_its_very_first_write_leaves_nothing(path: Path) -> None:
+    """Only half-written files, no generation yet: the next start removes them."""
+    for file in (path, previous(path)):
+        file.with_name(file.name + ".new").write_text("secret")
+    kept, lines = opened(path)
+    assert (lines, kept.trouble, list(path.parent.iterdir())) == ((), False, [])
+
+
 @pytest.mark.parametrize("damage", [b"", b'{"_default": {"1": {"lin', b"\xff", b"[" * 100_000])
 def test_a_broken_file_is_set_aside_and_the_generation_before_is_used(path: Path, damage: bytes) -> None:
     """Cut or scribbled over: trouble, the broken one is kept for a technician, what was there before is read."""
