@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -66,6 +67,8 @@ DOCUMENT_BYTES_MAX = 6_000
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*")
 _FACT = re.compile(r"\{([a-z_]+)\}")
+# First strong isolate, pop directional isolate.
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +213,13 @@ def _check_line(line: str, key: str, bad: Callable[[str, str], BadSettings]) -> 
 
 
 def _filled(line: str, facts: Mapping[str, str]) -> str:
-    return _FACT.sub(lambda found: facts[found[1]], line).strip()
+    """With its facts. In a right-to-left line each stands apart: the groups of a telephone number would change
+    places otherwise."""
+    before, after = (_ISOLATE, _END_ISOLATE) if _reads_leftwards(line) else ("", "")
+    return _FACT.sub(lambda found: f"{before}{facts[found[1]]}{after}" if facts[found[1]] else "", line).strip()
+
+
+def _reads_leftwards(line: str) -> bool:
+    """By the first strong character of its own words (UAX #9, P2)."""
+    strong = (unicodedata.bidirectional(character) for character in _FACT.sub("", line))
+    return next((kind for kind in strong if kind in ("L", "R", "AL")), "L") != "L"

@@ -126,6 +126,16 @@ def test_spelling_marks_of_urdu_and_arabic_are_taken() -> None:
         parse_aup(aup(title='"ab\u202edc"'), "a.toml")
 
 
+def test_a_telephone_number_keeps_its_order_in_a_line_that_runs_leftwards() -> None:
+    """A fact in a right-to-left line stands between isolates (UAX #9), so that its groups do not change places; one
+    that is empty takes its paragraph along as everywhere, and left-to-right lines carry no invisible marks."""
+    facts = {**FACTS, "contact": "020 7008 0151", "confiscation": ""}
+    made = document(aup(language="ur", monitoring='["{monitored_by} :نگران، سوال: {contact}"]'), facts)
+    assert made.monitoring == ("\u2068our team\u2069 :نگران، سوال: \u2068020 7008 0151\u2069",)
+    assert document(aup(language="ur", device='["آلہ", "{confiscation}"]'), facts).device == ("آلہ",)
+    assert "\u2068" not in "".join(document(aup(), facts).monitoring)
+
+
 BAD = [
     (aup("guest"), "audience: 'guest' is not known: use one of young-learner, learner, adult, staff, visitor"),
     (aup(language="English"), "language: 'English' is not a language code"),
