@@ -49,7 +49,7 @@ class Face:
 LATIN = Face("Andika-Regular.ttf", "Andika-Bold.ttf", ascent=1.12, overhang=0.36, descent=0.4, pitch=1.62)
 """Descenders (0.34) and ascenders (1.11) never touch."""
 NASKH = Face(
-    "QuietbellNaskh-Regular.ttf", "QuietbellNaskh-Bold.ttf", ascent=0.96, overhang=0.44, descent=0.66, pitch=1.96
+    "QuietbellNaskh-Regular.ttf", "QuietbellNaskh-Bold.ttf", ascent=0.96, overhang=0.44, descent=0.68, pitch=1.96
 )
 """An alef is as high as a capital, a hamza on it 1.32; the dots below a last yeh reach 0.65 down."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -21,6 +22,7 @@ from kiosk.screen.keyboard import (
 )
 from kiosk.screen.layout import KEY_MM, Box, Display, Rect
 from kiosk.screen.text import Typesetter
+from kiosk.words import Words, languages
 
 PANELS = {
     "800x480": Display(800, 480, 154.1),
@@ -46,6 +48,17 @@ def test_keys_are_large_apart_and_legible(panel: str, layer: Layer) -> None:
     assert all(hit.width >= least and hit.height >= least for hit in hits)
     assert not any(one.overlaps(other) for number, one in enumerate(hits) for other in hits[:number])
     assert [key.id for key in keys if not fits(key, display, Typesetter())] == []
+
+
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("language", languages())
+def test_words_on_keys_fit_in_every_language(panel: str, language: str) -> None:
+    """The space bar and the layer key say what they are in the reader's language, and the words fit."""
+    display, say = PANELS[panel], Words(language).text
+    words = KeyboardWords(say("space"), say("Capital letter"), say("Delete"), say("abc"), say("123"))
+    room = Rect(0, 100, display.width_px, display.mm(height_mm(display)) + 3)
+    keys = boxes(room, replace(display, right_to_left=Words(language).right_to_left), Layer.LOWER, words)
+    assert [key.text for key in keys if not fits(key, display, Typesetter())] == []
 
 
 @pytest.mark.parametrize("panel", PANELS)

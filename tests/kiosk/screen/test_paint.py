@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pygame
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
-from kiosk.screen.layout import Box, Display, Place, Rect, Role, Tone
+from kiosk.screen.layout import Align, Box, Display, Place, Rect, Role, Tone
 from kiosk.screen.paint import CACHED_LINE_BYTES, Painter, snapshot
-from kiosk.screen.pictures import PICTOGRAMS, Pictures, bytes_of
+from kiosk.screen.pictures import PICTOGRAMS, TURNED, Pictures, bytes_of
 from kiosk.screen.text import Typesetter, overhang
 from kiosk.screen.theme import THEMES, theme
 
@@ -207,3 +207,58 @@ def test_another_page_may_come_while_one_is_half_painted() -> None:
     hasty.paint(here, new)
     assert hasty.settled
     assert _pixels(here) == _pixels(there)
+
+
+def test_a_code_in_latin_keeps_its_order_on_a_mirrored_page() -> None:
+    """Words of a text without Arabic letters stand in their own order, and its full stop at its end."""
+    code = Box("code", Rect(10, 20, 380, 60), Role.PANEL, "river window, 0800 1111.", cap_mm=4.0, align=Align.CENTRE)
+    assert snapshot([code], DISPLAY) == snapshot([code], replace(DISPLAY, right_to_left=True))
+
+
+def test_arabic_starts_at_the_right_edge_of_its_box() -> None:
+    """On a mirrored page a line begins at the right; the same words on an English page begin at the left."""
+    note = Box("note", Rect(20, 40, 340, 60), Role.NOTE, "حُفظ هنا.", cap_mm=4.0)
+    right = _ink_box(snapshot([note], replace(DISPLAY, right_to_left=True)))
+    left = _ink_box(snapshot([note], DISPLAY))
+    assert 350 < right[2] <= 360
+    assert 20 <= left[0] < 30
+    assert right[2] - right[0] == left[2] - left[0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.3, 1.6])
+def test_a_hamza_on_the_uppermost_line_is_not_cut_off(scale: float) -> None:
+    """Words at the panel's upper edge stand a little lower when they have Arabic letters, so that all ink is there."""
+    top, low = (
+        Box("title", Rect(20, top, 360, 80), Role.TITLE, "أين أأ", cap_mm=4.8 * scale, bold=True) for top in (8, 100)
+    )
+    inks = [_ink_box(snapshot([box], replace(DISPLAY, right_to_left=True))) for box in (top, low)]
+    assert inks[0][3] - inks[0][1] == inks[1][3] - inks[1][1]
+
+
+@pytest.mark.parametrize("name", sorted(TURNED))
+def test_pictograms_that_point_along_the_line_turn_with_it(name: str) -> None:
+    """Back, on and send point the other way where reading runs from the right; the question mark is the Arabic one."""
+    pictures = Pictures()
+    plain, turned = (pictures.picture(name, 48, (0, 0, 0), right_to_left) for right_to_left in (False, True))
+    assert _shades(turned) == _shades(pygame.transform.flip(plain, True, False))
+    assert _shades(turned) != _shades(plain)
+
+
+def test_other_pictograms_never_turn() -> None:
+    """A clock and a tick are the same for every reader."""
+    pictures = Pictures()
+    for name in ("clock", "yes", "again"):
+        assert pictures.picture(name, 48, (0, 0, 0), True) is pictures.picture(name, 48, (0, 0, 0))
+
+
+def _shades(surface: pygame.Surface) -> bytes:
+    return pygame.image.tobytes(surface, "RGBA")
+
+
+def _ink_box(png: bytes) -> tuple[int, int, int, int]:
+    """Around everything that is not paper."""
+    image = Image.open(BytesIO(png)).convert("RGB")
+    paper = Image.new("RGB", image.size, theme("calm").paper)
+    box = ImageChops.difference(image, paper).convert("L").point(lambda value: 255 if value > 60 else 0).getbbox()
+    assert box is not None
+    return box

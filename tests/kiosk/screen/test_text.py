@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from importlib import resources
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from kiosk.screen.text import (
     CACHED_MEASURES,
+    FONTS,
+    LATIN,
+    NASKH,
     CannotShape,
+    Face,
     Typesetter,
     ascent,
+    face_of,
     height_of,
     line_height,
     overhang,
     pitch,
 )
+from kiosk.words import languages, own_name, parse_catalogue
 
 WIDE = 10_000
+FONT_BYTES_MAX = 600 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +147,112 @@ def test_measures_are_bounded() -> None:
     for number in range(CACHED_MEASURES + 50):
         typesetter.width(str(number), 20)
     assert len(typesetter._widths) == CACHED_MEASURES
+
+
+@cache
+def words_of(language: str) -> tuple[str, ...]:
+    """Every word of a catalogue's translations once, and the language's own name."""
+    file = resources.files("kiosk") / "locales" / f"{language}.po"
+    found = parse_catalogue(file.read_bytes(), str(file)).values() if file.is_file() else ()
+    return tuple(sorted({word for text in (*found, own_name(language)) for word in text.split()}))
+
+
+def _glyph(font: ImageFont.FreeTypeFont, character: str) -> bytes:
+    mask = font.getmask(character)
+    return bytes(mask) + repr((mask.size, font.getlength(character))).encode()
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("bold", [False, True])
+def test_every_letter_of_every_catalogue_has_its_glyph(language: str, bold: bool) -> None:
+    """No reader sees an empty frame in place of a letter."""
+    words = words_of(language)
+    for face in {face_of(word) for word in words}:
+        path = FONTS / (face.bold if bold else face.regular)
+        font = ImageFont.truetype(path, 40, layout_engine=ImageFont.Layout.BASIC)
+        absent = _glyph(font, "\U0010fffd")
+        letters = {letter for word in words if face_of(word) is face for letter in word}
+        assert sorted(letter for letter in letters if _glyph(font, letter) == absent) == []
+
+
+def test_one_arabic_letter_sets_a_whole_text_in_the_joined_face() -> None:
+    """A text has one face, so that its lines stand equally far apart; what has no Arabic letter is Andika's."""
+    assert face_of("river window 0800 1111 €") is LATIN
+    assert face_of("Childline: 0800 1111، ليلًا") is NASKH
+    assert pitch(40, NASKH) > pitch(40)
+
+
+@pytest.mark.parametrize("language", ["ar", "ur", "pl", "cy"])
+@pytest.mark.parametrize("bold", [False, True])
+def test_no_dot_or_accent_is_cut_off(typesetter: Typesetter, language: str, bold: bool) -> None:
+    """The ink of every word of the catalogues lies within its line: nothing reaches the mask's first or last row."""
+    for word in words_of(language):
+        mask = typesetter.mask(word, 40, bold, language in ("ar", "ur"))
+        ink = mask.getbbox()
+        if ink is not None:
+            assert ink[1] > 0, word
+            assert ink[3] < mask.height, word
+
+
+@pytest.mark.parametrize("bold", [False, True])
+def test_the_joined_face_has_andikas_latin(typesetter: Typesetter, bold: bool) -> None:
+    """The words of a receipt code and a telephone number look the same beside Arabic as alone."""
+    for text in ("river window yellow", "0800 1111", "HÄŁŵ@?"):
+        beside = typesetter.mask(text, 40, bold, face=NASKH).crop(_ink(typesetter.mask(text, 40, bold, face=NASKH)))
+        alone = typesetter.mask(text, 40, bold).crop(_ink(typesetter.mask(text, 40, bold)))
+        assert abs(beside.width - alone.width) <= 1
+        assert abs(beside.height - alone.height) <= 1
+
+
+def test_an_alef_is_as_high_as_a_capital(typesetter: Typesetter) -> None:
+    """Arabic looks as large as the Latin beside it, because sizes are what a person sees."""
+    assert abs(_high(typesetter, "ا", NASKH) - _high(typesetter, "H", LATIN)) <= 1
+
+
+def _high(typesetter: Typesetter, letter: str, face: Face) -> int:
+    box = _ink(typesetter.mask(letter, 64, face=face))
+    return box[3] - box[1]
+
+
+def test_letters_are_joined_and_run_from_the_right(typesetter: Typesetter) -> None:
+    """A word is not the row of its letters: it is shorter, for they are joined, and its first stands right."""
+    word = "محمد"
+    assert typesetter.width(word, 40) < sum(typesetter.width(letter, 40) for letter in word)
+    first, last = (typesetter.mask(text, 40, right_to_left=True) for text in ("اء", "ءا"))
+    assert _high_side(first) == "right"
+    assert _high_side(last) == "left"
+
+
+def _high_side(mask: Image.Image) -> str:
+    """Where the alef stands, which is the higher of two letters."""
+    left, top, right, _ = _ink(mask)
+    row = [column for column in range(left, right) if mask.getpixel((column, top + 1))]
+    return "right" if sum(row) / len(row) > (left + right) / 2 else "left"
+
+
+def test_a_telephone_number_keeps_its_order_among_arabic(typesetter: Typesetter) -> None:
+    """An isolated fact (`kiosk.words`) is drawn as 0800 1111; the marks around it are neither seen nor wide."""
+    isolated = typesetter.mask("خطر \u20680800 1111\u2069", 40, right_to_left=True)
+    kept = typesetter.mask("خطر 0800\u00a01111", 40, right_to_left=True)
+    bare = typesetter.mask("خطر 0800 1111", 40, right_to_left=True)
+    assert isolated.tobytes() == kept.tobytes()
+    assert isolated.tobytes() != bare.tobytes()
+
+
+def test_what_cannot_be_drawn_is_said_beforehand() -> None:
+    """Without the system library no Arabic is offered, and all that needs no shaping still is."""
+    assert Typesetter().can_show("العربية")
+    assert not Typesetter(can_shape=False).can_show("اردو")
+    assert Typesetter(can_shape=False).can_show("Cymraeg")
+
+
+def test_fonts_are_small_and_come_with_their_licence() -> None:
+    """Each font is under 600 KiB or the unchanged original, and its folder has the licence of every family."""
+    own = sorted(FONTS.glob("Quietbell*.ttf"))
+    assert {path.name for path in own} == {NASKH.regular, NASKH.bold}
+    assert all(path.stat().st_size < FONT_BYTES_MAX for path in own)
+    licence = (FONTS / "OFL-QuietbellNaskh.txt").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE" in licence
+    assert "Google" in licence
+    # a modified version may not carry a reserved name
+    assert [ImageFont.truetype(path).getname()[0] for path in own] == ["Quietbell Naskh"] * 2
