@@ -39,7 +39,7 @@ PAGES = (
 )
 
 
-def body(page: TalkForm, **more: str) -> bytes:
+def body(page: TalkForm, /, **more: str) -> bytes:
     return urlencode({**page.hidden(), **more}).encode()
 
 
