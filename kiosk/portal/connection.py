@@ -153,6 +153,12 @@ class PortalProtocol(HttpToolsProtocol):
         if not self._headers_done and self._taken > HEADERS_MAX_BYTES:
             self._refuse(431)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # None in uvicorn, which asyncio takes for False
+        """A client that has said all it will may still hear its answer."""
+        if not self._headers_done or self._over:
+            return False
+        return not self.cycle.more_body and not self.cycle.response_complete
+
     # --- what the parser calls ---
 
     def on_message_begin(self) -> None:

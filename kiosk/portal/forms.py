@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from firmware.errors import Refused
 from kiosk.portal.connection import BODY_MAX_BYTES
@@ -20,16 +20,19 @@ async def read_form(request: Request) -> Mapping[str, str]:
     """The untrusted fields of a form; of a field that is there twice, the last.
 
     Raises:
-        Refused: "form" (another type, too big, too many fields).
+        Refused: "form" (another type, too big, too many fields, or nobody there any more).
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _URLENCODED:
         raise Refused("form")
     taken = bytearray()
     # The server bounds a body too; this holds wherever the application runs.
-    async for part in request.stream():
-        taken += part
-        if len(taken) > BODY_MAX_BYTES:
-            raise Refused("form")
+    try:
+        async for part in request.stream():
+            taken += part
+            if len(taken) > BODY_MAX_BYTES:
+                raise Refused("form")
+    except ClientDisconnect:
+        raise Refused("form") from None
     try:
         pairs = parse_qsl(taken.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="replace")
     except ValueError:

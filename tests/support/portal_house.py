@@ -167,7 +167,7 @@ class Answer:
 
     def fields(self, action: str) -> dict[str, str]:
         """The hidden fields of the form that goes there."""
-        found = re.search(rf'<form method="post" action="{re.escape(action)}">(.*?)</form>', self.text, re.DOTALL)
+        found = re.search(rf'<form method="post" action="{re.escape(action)}"[^>]*>(.*?)</form>', self.text, re.DOTALL)
         assert found, f"no form to {action}"
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[1])
         return {name: html.unescape(value) for name, value in hidden}

@@ -133,6 +133,17 @@ def test_a_body_within_bounds_arrives_whole(port: int) -> None:
     assert exchange(port, asking, b"ab").endswith(b"POST 2 /")
 
 
+def test_whoever_has_said_all_still_hears(port: int) -> None:
+    """A client that closes its own direction after the request gets its page; one that had not finished, the end."""
+    cut = b"POST /half HTTP/1.1\r\n" + OWN + b"content-length: 9\r\n\r\nabc"
+    whole = b"GET /half HTTP/1.1\r\n" + OWN + b"\r\n"
+    for request, answered in ((whole, True), (whole[:-2], False), (cut, False)):
+        with connected(port) as line:
+            line.sendall(request)
+            line.shutdown(socket.SHUT_WR)
+            assert read_all(line).endswith(b"GET 0 /half") is answered
+
+
 def test_whoever_says_nothing_or_drips_is_ended() -> None:
     """The deadline counts from the connection, not from the last byte."""
     with serving(APP, reflex=reflex, limits=Limits(headers_seconds=0.4)) as port:
