@@ -97,7 +97,7 @@ class Phone(Namespace):
 
     def set_address(self, address: str, *, router: str = "", resolver: str = "") -> None:
         """Take an address (with its prefix length) without asking anybody; earlier ones stay."""
-        self.ip("address", "add", address, "dev", INTERFACE, *(["nodad"] if ":" in address else []))
+        self.ip("address", "replace", address, "dev", INTERFACE, *(["nodad"] if ":" in address else []))
         if router:
             self.ip("route", "replace", "default", "via", router, "dev", INTERFACE)
         if resolver:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from broker_config.network_plan import NetworkPlan
 from firmware.errors import TechnicianError
@@ -89,12 +90,9 @@ class GateLab:
         phone.set_address(f"10.77.1.{number}/22", router="10.77.0.1", resolver="10.77.0.1")
         if ipv6:
             phone.set_address(f"2001:db8:77::1:{number}/64", router="2001:db8:77::1")
-        self.meet(phone)
-        return phone
-
-    def meet(self, phone: Phone) -> None:
-        """The phone asks the box for something, so that its MAC is known."""
+            phone.curl("http://[2001:db8:77::1]/", seconds=3)
         phone.curl("http://10.77.0.1/", seconds=3)
+        return phone
 
     def nft(self, *words: str) -> str:
         done = self.lab.box.run(["nft", *words])
@@ -122,19 +120,14 @@ def gate_lab(
     folder: Path, plan: NetworkPlan = LAB_PLAN, *, isolate: bool = True, fair_use_kbit_per_second: int = 8000
 ) -> Iterator[GateLab]:
     """A lab with the gate running, a resolver, and a page on port 8080. IPv6 if the plan has it."""
-    root = make_portal_root(folder / "device", plan, fair_use_kbit_per_second=fair_use_kbit_per_second)
-    open_to_others(root.path)
-    os.chown(root.run, GATE_UID, GATE_UID)
-    with Netlab(folder / "lab", ipv6=bool(plan.address6), isolate=isolate) as lab:
-        made = GateLab(lab, root)
-        made.start_gate()
-        made.start_resolver()
-        made.start_page()
-        yield made
-
-
-def open_to_others(folder: Path) -> None:
-    """pytest's folders are root's alone, and the gate is somebody else."""
-    for place in (folder, *folder.parents):
-        if place.stat().st_uid == os.geteuid() and place != Path(place.root):
-            place.chmod(place.stat().st_mode | 0o055)
+    # not below pytest's folders: every run of pytest shuts them to all but root, and the gate is somebody else
+    with TemporaryDirectory(prefix="quietbell-gate-") as place:
+        Path(place).chmod(0o755)
+        root = make_portal_root(Path(place, "device"), plan, fair_use_kbit_per_second=fair_use_kbit_per_second)
+        os.chown(root.run, GATE_UID, GATE_UID)
+        with Netlab(folder, ipv6=bool(plan.address6), isolate=isolate) as lab:
+            made = GateLab(lab, root)
+            made.start_gate()
+            made.start_resolver()
+            made.start_page()
+            yield made

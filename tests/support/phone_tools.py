@@ -73,39 +73,28 @@ def echo_packet(kind: int) -> bytes:
     return struct.pack("!BBHHH", kind, 0, ~(total + (total >> 16)) & 0xFFFF, 7, 7) + bytes(24)
 
 
-def connect(address: str, *ports: str) -> object:
-    lines = {}
-    for port in map(int, ports):
-        line = socket.socket(family_of(address), socket.SOCK_STREAM)
-        line.setblocking(False)
-        line.connect_ex((address, port))
-        lines[line] = port
-    opened, deadline = [], time.monotonic() + WAIT_SECONDS
+def reach(addresses: str, ports: str) -> object:
+    """All at once, for a second."""
+    lines: dict[socket.socket, str] = {}
+    for address in addresses.split(","):
+        for port in map(int, ports.split(",")):
+            for word, kind in (("tcp", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM)):
+                line = socket.socket(family_of(address), kind)
+                line.setblocking(False)
+                line.connect_ex((address, port))
+                lines[line] = f"{word} {address} {port}"
+    reached, deadline = [], time.monotonic() + WAIT_SECONDS
+    for line, name in lines.items():
+        if name.startswith("udp"):
+            attempt(partial(line.send, b"echo"))
     while lines and (left := deadline - time.monotonic()) > 0:
-        for line in select.select([], list(lines), [], left)[1]:
-            port = lines.pop(line)
+        asked = [line for line, name in lines.items() if name.startswith("tcp")]
+        hears, opened, _ = select.select([line for line in lines if line not in asked], asked, [], left)
+        for line in (*hears, *opened):
+            name = lines.pop(line)
             if line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-                opened.append(port)
-    return sorted(opened)
-
-
-def echo(address: str, *ports: str) -> object:
-    lines = {}
-    for port in map(int, ports):
-        line = socket.socket(family_of(address), socket.SOCK_DGRAM)
-        line.connect((address, port))
-        line.send(b"echo")
-        lines[line] = port
-    answered, deadline = [], time.monotonic() + WAIT_SECONDS
-    while lines and (left := deadline - time.monotonic()) > 0:
-        for line in select.select(list(lines), [], [], left)[0]:
-            port = lines.pop(line)
-            try:
-                line.recv(100)
-            except OSError:
-                continue
-            answered.append(port)
-    return sorted(answered)
+                reached.append(name)
+    return sorted(reached)
 
 
 def ask(resolver: str, name: str, protocol: str) -> object:
@@ -168,8 +157,7 @@ def blast(address: str, port: str, count: str) -> object:
 
 COMMANDS: Mapping[str, Callable[..., object]] = {
     "sweep": sweep,
-    "connect": connect,
-    "echo": echo,
+    "reach": reach,
     "ask": ask,
     "flow": flow,
     "blast": blast,
