@@ -1,4 +1,4 @@
-"""`quietbell bench path`: every figure of the README's table, taken on this machine.
+"""`quietbell bench path` and `bench portal`: every figure of the README's tables, taken on this machine.
 
 Owns the order of the measurements, what is said while they run, and the one JSON object at the end.
 """
@@ -9,6 +9,7 @@ import json
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -45,12 +46,18 @@ class Size:
 
 @click.group()
 def bench() -> None:
-    """Measure the path from a press to the office and back."""
+    """Measure the path from a press to the office and back, and the portal."""
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
+_folder = click.option(
+    "--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="On a real disk."
+)
 
 
 @bench.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
-@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="On a real disk.")
+@_as_json
+@_folder
 @click.option("--trials", type=click.IntRange(1), default=600, show_default=True, help="Presses, and bare round trips.")
 @click.option("--envelopes", type=click.IntRange(1), default=8192, show_default=True, help="For the desk's rate.")
 @click.option("--kiosks", type=click.IntRange(1, 4000), default=1000, show_default=True, help="In the storm.")
@@ -60,13 +67,35 @@ def path(
     as_json: bool, folder: Path, trials: int, envelopes: int, kiosks: int, entries: int, idle_seconds: float
 ) -> None:
     """Make a throw-away site of real processes, measure it, take it away."""
+    _check_folder(folder)
+    _allow_many_files(kiosks)
+    _say(measure(folder, Size(trials, envelopes, kiosks, entries, idle_seconds)), as_json)
+
+
+@bench.command()
+@_as_json
+@_folder
+@click.option("--devices", type=click.IntRange(4, 900), default=400, show_default=True, help="That accept.")
+@click.option("--pages", "page_seconds", type=click.FloatRange(0.5), default=30.0, show_default=True, help="Seconds.")
+@click.option("--redirects", "turn_seconds", type=click.FloatRange(0.1), default=3.0, show_default=True, help="A turn.")
+def portal(as_json: bool, folder: Path, devices: int, page_seconds: float, turn_seconds: float) -> None:
+    """Make a BYOD network of namespaces with a real gate, let phones use it, take it away. Needs root."""
+    # Its parts import the portal's libraries; measuring the path needs none of them.
+    report = import_module("kiosk.bench.portal_report")
+    _check_folder(folder)
+    _say(report.portal_figures(folder, report.PortalSize(devices, page_seconds, turn_seconds), _told), as_json)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises BadInput."""
     if not folder.is_dir():
         raise BadInput(f"--folder: {folder}: no such folder: make it, or name another")
     filesystem = filesystem_of(folder)
     if filesystem in FORGETFUL:
         raise BadInput(f"--folder: {folder} is {filesystem}, which keeps nothing: name a folder on a disk")
-    _allow_many_files(kiosks)
-    figures = measure(folder, Size(trials, envelopes, kiosks, entries, idle_seconds))
+
+
+def _say(figures: Json, as_json: bool) -> None:
     for name, value in figures.items():
         click.echo(f"{name:>24}  {_shown(value)}")
     if as_json:
@@ -75,7 +104,7 @@ def path(
 
 def measure(folder: Path, size: Size) -> Json:
     """Everything, one after the other: each has the machine to itself."""
-    with bench_site(folder) as site:
+    with bench_site(folder, BenchSite) as site:
         site.start_broker()
         # Printed first because every ratio below stands on it.
         disk: Json = {"filesystem": filesystem_of(site.home), "fdatasync_ms": fdatasync_ms(site.home)}

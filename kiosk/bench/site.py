@@ -15,10 +15,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TypeVar
 
 from firmware.errors import TechnicianError
 from firmware.local_link import ask
@@ -30,6 +31,7 @@ from kiosk.bench.figures import CannotMeasure
 START_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.02
 PASSPHRASE = "nobody keeps a secret on this site"
+PROFILE = "secondary-school"
 # Where the bare clients speak; no device of the site may.
 ECHO_TOPICS = "bench/#"
 # In the site's folder: what the technician signs the directory with.
@@ -51,17 +53,25 @@ class BenchSite:
 
     def make(self) -> None:
         """Site, desk, kiosk, the two founding readers; then the bare clients."""
+        self.found()
+        self.bare = tuple(self._bare(number) for number in (1, 2))
+        self.adopt()
+        self.allow_bare()
+
+    def found(self) -> None:
+        """Site, desk, kiosk, the two founding readers. Raises CannotMeasure."""
         self.command(
-            "site", "new", str(self.folder), "--name", "Bench", "--profile", "secondary-school",
+            "site", "new", str(self.folder), "--name", "Bench", "--profile", PROFILE,
             "--broker-port", str(self.port), "--recovery-out", str(self.home / "recovery.key"),
         )  # fmt: skip
-        self.desk = self._add("add-desk", "Office")
-        self.kiosk = self._add("add-kiosk", "Room 1")
+        self.desk = self.add("add-desk", "Office")
+        self.kiosk = self.add("add-kiosk", "Room 1")
         self._make_reader("Hanna Head", "head", "")
         self._make_reader("Lee Lead", "lead", f"Hanna Head={PASSPHRASE}\n")
-        self.bare = tuple(self._bare(number) for number in (1, 2))
+
+    def adopt(self) -> None:
+        """Every bundle learns of the readers. Raises CannotMeasure."""
         self.command("site", "adopt", str(self.folder), "--from", str(self.desk.path))
-        self.allow_bare()
 
     def allow_bare(self) -> None:
         """The broker lets the bare clients speak with each other, and nowhere else."""
@@ -160,7 +170,8 @@ class BenchSite:
         with (self.folder / "broker" / "acl").open("a", encoding="utf-8") as acl:
             acl.write("\n".join(["", f"user {client.name}", *(f"topic {right}" for right in rights), ""]))
 
-    def _add(self, what: str, room: str) -> Root:
+    def add(self, what: str, room: str) -> Root:
+        """A device of this site. Raises CannotMeasure."""
         said = self.command("site", what, str(self.folder), "--room", room, "--rehearsal", "--board", "mock")
         return Root(Path(said.rpartition("bundle: ")[2].strip()).parent)
 
@@ -170,7 +181,7 @@ class BenchSite:
 
     def _bare(self, number: int) -> Path:
         """Certificate and key of a device that came and went: the broker knows the name, the site does not."""
-        root = self._add("add-kiosk", f"Bare client {number}")
+        root = self.add("add-kiosk", f"Bare client {number}")
         kept = self.home / root.path.name
         shutil.copytree(root.path, kept)
         self.command("site", "revoke", str(self.folder), root.path.name)
@@ -184,12 +195,15 @@ class BenchSite:
             return False
 
 
+_Site = TypeVar("_Site", bound=BenchSite)
+
+
 @contextmanager
-def bench_site(parent: Path) -> Iterator[BenchSite]:
+def bench_site(parent: Path, kind: Callable[[Path], _Site]) -> Iterator[_Site]:
     """A whole site in a new folder below `parent`; afterwards nothing of it is left."""
     parent.mkdir(parents=True, exist_ok=True)
     home = Path(mkdtemp(prefix="qb-bench-", dir=parent)).absolute()
-    site = BenchSite(home)
+    site = kind(home)
     try:
         site.make()
         yield site
