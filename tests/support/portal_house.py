@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import http.client
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -104,7 +104,7 @@ class House:
     wall_ms: int = field(default_factory=lambda: wall_ms(AT_LUNCH))
     monotonic_ms: int = 0
     gate: TestGate = field(default_factory=TestGate)
-    talk: tuple[BaseRoute, ...] = ()
+    talk: Callable[[Pages], Sequence[BaseRoute]] = lambda pages: ()
     limits: Limits | None = None
 
     def __post_init__(self) -> None:
@@ -120,7 +120,9 @@ class House:
             admits=self.admits,
             mark=b"<svg/>",
         )
-        self.app = Front(web.application(self.talk), keeper=self.keeper, portal=PORTAL, offline=self.offline)
+        self.app = Front(
+            web.application(self.talk(self.pages)), keeper=self.keeper, portal=PORTAL, offline=self.offline
+        )
 
     def restart(self) -> House:
         """The same folder and gate, a new process: another form key, everything in memory gone."""
