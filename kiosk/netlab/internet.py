@@ -28,9 +28,10 @@ from kiosk.netlab.truths import truth_of
 REQUEST_MAX_BYTES = 16 * 1024
 DATAGRAM_MAX_BYTES = 65_535
 # Who sends this hears as much from us every so often, without asking again.
-DRIP, DRIPS, DRIP_SECONDS = b"drip", 200, 0.05
-# linux/in.h; the module `socket` does not name it
+DRIP, DRIPS, DRIP_SECONDS = b"drip", 120, 0.05
+# linux/in.h, asm-generic/socket.h; the module `socket` does not name them
 IP_PKTINFO = 8
+SO_RCVBUFFORCE = 33
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ALL = 0x0800, 0x86DD, 3
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 _LINK_MULTICAST = IPv6Network("ff02::/16")
@@ -95,6 +96,8 @@ class Datagrams:
             (socket.IPPROTO_IP, IP_PKTINFO) if family == socket.AF_INET else (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO)
         )
         self.line = socket.socket(family, socket.SOCK_DGRAM)
+        # what is lost must have been lost on the way
+        self.line.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024)
         if family == socket.AF_INET6:
             self.line.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         wanted = IP_PKTINFO if family == socket.AF_INET else socket.IPV6_RECVPKTINFO
@@ -145,6 +148,7 @@ async def _serve_page(recorder: Recorder, reader: asyncio.StreamReader, writer: 
         truth = truth_of(host, target)
         lines = [f"HTTP/1.1 {truth.status} As-Is", f"Content-Type: {truth.kind}"]
         lines += [f"Location: {truth.location}"] if truth.location else []
+        lines += [truth.header] if truth.header else []
         lines += [f"Content-Length: {len(truth.body)}"] if truth.status != 204 else []
         writer.write("\r\n".join([*lines, "", ""]).encode() + (b"" if method == "HEAD" else truth.body))
         await writer.drain()

@@ -16,12 +16,13 @@ _MANAGER = b"NetworkManager is online\n"
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One answer; a body of 204 is empty and has no length header's worth of anything."""
+    """One answer; a body of 204 is empty and has no length header's worth of anything. `header` is a whole line."""
 
     status: int
     body: bytes = b""
     kind: str = TEXT
     location: str = ""
+    header: str = ""
 
 
 _NO_CONTENT = Truth(204)
@@ -67,7 +68,7 @@ TRUTHS: Mapping[tuple[str, str], Truth] = {
     ),
     ("nmcheck.gnome.org", "/check_network_status.txt"): Truth(200, _MANAGER),
     ("network-test.debian.org", "/nm"): Truth(200, _MANAGER),
-    ("connectivity-check.ubuntu.com", "/"): _NO_CONTENT,
+    ("connectivity-check.ubuntu.com", "/"): Truth(204, header="X-NetworkManager-Status: online"),
     ("fedoraproject.org", "/static/hotspot.txt"): Truth(200, b"OK"),
 }
 

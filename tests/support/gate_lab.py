@@ -50,6 +50,11 @@ class GateLab:
         if gate.poll() is not None:
             raise TechnicianError(self.log.read_text(encoding="utf-8"))
 
+    @property
+    def gate_pid(self) -> int:
+        assert self._gate is not None
+        return self._gate.pid
+
     def answers(self) -> bool:
         try:
             self.line.clients()

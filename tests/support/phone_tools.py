@@ -28,6 +28,8 @@ SILENT_SECONDS = 1.5
 PORTS = (*range(1, 1024), *range(1024, 65536, 61), 1080, 1194, 3128, 4500, 5353, 8080, 8443, 51820, 65535)
 OTHER_PROTOCOLS = (4, 41, 47, 50, 51, 103, 115, 132, 136, 253)
 KILOBYTE = b"k" * 1000
+# asm-generic/socket.h
+SO_RCVBUFFORCE = 33
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -138,7 +140,7 @@ def flow(kind: str, word: str, address: str, port: str) -> object:
 
 def blast(address: str, port: str, count: str) -> object:
     line = socket.socket(family_of(address), socket.SOCK_DGRAM)
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024 * 1024)
+    line.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024)
     line.connect((address, int(port)))
     for number in range(int(count)):
         attempt(partial(line.send, KILOBYTE))

@@ -120,7 +120,7 @@ class GateApp:
                     self._learn(neighbours.read())
                 if now >= look_at_all:
                     look_at_all = now + LOOK_AT_ALL_SECONDS
-                    self._learn(self._neighbours.all())
+                    self._learn(self._neighbours.all(only6=True))
 
     def _turn(self) -> None:
         """Without a table nothing is passed on; it is tried again each second."""
@@ -144,12 +144,26 @@ class GateApp:
     def _forget_flows(self) -> None:
         """On a thread of its own: the kernel takes its time, and nobody waits for this."""
         own = [one.ip for one in (self._network.address4, self._network.address6) if one is not None]
-        while (address := self._changed.get()) is not None:
+        while addresses := _all_of(self._changed):
             try:
-                forget_led_flows(address, own)
+                forget_led_flows(addresses, own)
             except (NetlinkFault, OSError) as problem:
                 # a phone may see the portal's page once more; nobody passes by it
                 _log.error("flows-not-forgotten", extra={"why": str(problem)})
+
+
+def _all_of(changed: SimpleQueue[Address | None]) -> set[Address]:
+    """Everything that waits, and at least one; empty when there is no more to come."""
+    waiting: set[Address] = set()
+    while not waiting or not changed.empty():
+        address = changed.get()
+        if address is None:
+            # found again, alone, when these are done
+            if waiting:
+                changed.put(None)
+            break
+        waiting.add(address)
+    return waiting
 
 
 def limits_of(fair_use_kbit_per_second: int) -> Limits:

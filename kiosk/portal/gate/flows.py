@@ -1,9 +1,9 @@
-"""Forgets the connections of a client that were led to the portal, once the client is admitted.
+"""Forgets the connections of clients that were led to the portal, once they are admitted.
 
 Such a connection would be led there for as long as it lives, and phones keep connections alive. What goes to this
 device in any case stays, names and the portal's own pages, and so does whatever is not led astray: its answers would be
 lost. Ending an admission needs nothing of this, for what may pass is asked of every packet.
-Owns the questions to the kernel (nfnetlink_conntrack); changes nothing but one client's entries.
+Owns the questions to the kernel (nfnetlink_conntrack); changes nothing but these clients' entries.
 """
 
 from __future__ import annotations
@@ -35,22 +35,31 @@ _GENERIC = struct.Struct("=BBH")
 _Fields = Mapping[int, bytes]
 
 
-def forget_led_flows(address: Address, own: Collection[Address]) -> int:
-    """Forget what `address` has begun with others and one of our `own` addresses answers, but for names.
+def forget_led_flows(addresses: Collection[Address], own: Collection[Address]) -> int:
+    """Forget what these have begun with others and one of our `own` addresses answers, but for names.
 
-    Returns how many there were. Some 10 ms, for the kernel looks through all of its table. Raises NetlinkFault.
+    Returns how many there were. Some 10 ms, for the kernel looks through all of its table: give it many at once.
+    Raises NetlinkFault.
     """
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    source, _ = _ENDS[address.version]
-    head, gone = _GENERIC.pack(family, 0, 0), 0
-    wanted = attribute(NESTED | _ADDRESSES, attribute(source, address.packed))
-    only = attribute(NESTED | _FILTER, attribute(_FILTER_ORIGINAL, _SOURCE_MATCHES))
-    for _, content in exchange(_NETFILTER, _GET, DUMP, head + attribute(NESTED | _ORIGINAL, wanted) + only):
-        entry = attributes(content[_GENERIC.size :])
-        # a kernel that knows no filter lists everybody's
-        if _end(entry, _ORIGINAL, source) == address.packed and _is_led(entry, address.version, own):
-            gone += _delete(head, entry)
+    gone = 0
+    for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
+        clients = {one.packed for one in addresses if one.version == version}
+        if not clients:
+            continue
+        head, source = _GENERIC.pack(family, 0, 0), _ENDS[version][0]
+        only = _only_from(clients.copy().pop(), source) if len(clients) == 1 else b""
+        for _, content in exchange(_NETFILTER, _GET, DUMP, head + only):
+            entry = attributes(content[_GENERIC.size :])
+            # a kernel that knows no filter lists everybody's
+            if _end(entry, _ORIGINAL, source) in clients and _is_led(entry, version, own):
+                gone += _delete(head, entry)
     return gone
+
+
+def _only_from(address: bytes, source: int) -> bytes:
+    wanted = attribute(NESTED | _ADDRESSES, attribute(source, address))
+    which = attribute(NESTED | _FILTER, attribute(_FILTER_ORIGINAL, _SOURCE_MATCHES))
+    return attribute(NESTED | _ORIGINAL, wanted) + which
 
 
 def _is_led(entry: _Fields, family: int, own: Collection[Address]) -> bool:

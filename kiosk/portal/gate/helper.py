@@ -141,10 +141,10 @@ class GateHelper:
         seconds = min(question.seconds, SECONDS_MAX, self._day_key.seconds_left(self._clocks.wall()))
         first = Admission(mac, address, MARKS[question.access], max(seconds, 1))
         others: list[Admission] = []
-        if address.version == 4:
-            of_device = [one for one in self._neighbours.all() if one.mac == mac and self._is_client(one.address)]
-            for one in of_device:
-                others += _also(one, [first, *others])
+        if address.version == 4 and self._network.address6 is not None:
+            for one in self._neighbours.all(only6=True):
+                if one.mac == mac and self._is_client(one.address):
+                    others += _also(one, [first, *others])
         self._admit([first, *others])
         return self._pseudonym(mac, address)
 
@@ -161,23 +161,18 @@ class GateHelper:
         return "" if self._has_room(mac, address) else "full"
 
     def _has_room(self, mac: str, address: Address) -> bool:
-        """IPv4 pairs are counted one by one; of IPv6 each device has several, so devices are counted."""
-        same = [one for one in self._table.admissions() if one.address.version == address.version]
-        if any((one.mac, one.address) == (mac, address) for one in same):
+        if self._table.mark_of(mac, address) is not None:
             return True
-        if address.version == 4:
-            return len(same) < DEVICES_MAX
-        own = sum(one.mac == mac for one in same)
-        return own < ADDRESSES6_MAX and (own > 0 or len({one.mac for one in same}) < DEVICES_MAX)
+        own6 = sum(one.address.version == 6 for one in self._table.admissions(mac)) if address.version == 6 else 0
+        return own6 < ADDRESSES6_MAX and (own6 > 0 or self._table.devices(address.version) < DEVICES_MAX)
 
     def _admit(self, new: list[Admission]) -> None:
         if not new:
             return
-        before = {(one.mac, one.address): one.mark for one in self._table.admissions()}
+        changed = [one for one in new if self._table.mark_of(one.mac, one.address) is not one.mark]
         self._table.admit(new)
-        for one in new:
-            if before.get((one.mac, one.address)) is not one.mark:
-                self._forget(one.address)
+        for one in changed:
+            self._forget(one.address)
 
     def _revoke(self, gone: list[Admission]) -> None:
         """These, and what their devices have been given beside them."""
@@ -193,7 +188,7 @@ class GateHelper:
             return
         left = self._day_key.seconds_left(self._clocks.wall())
         self._table.refuse(mac, min(max(left, 1), SECONDS_MAX))
-        self._revoke([one for one in self._table.admissions() if one.mac == mac])
+        self._revoke(self._table.admissions(mac))
 
     def _clients(self) -> list[Seen]:
         """Each pseudonym once, its IPv4 address first."""
@@ -213,7 +208,7 @@ class GateHelper:
         return [one for one in admissions if self._name(one.mac, one.address, first) == pseudonym]
 
     def _pseudonym(self, mac: str, address: Address) -> bytes:
-        return self._name(mac, address, _first4(self._table.admissions()) if address.version == 6 else {})
+        return self._name(mac, address, _first4(self._table.admissions(mac)) if address.version == 6 else {})
 
     def _name(self, mac: str, address: Address, first: Mapping[str, Address]) -> bytes:
         """A device that was admitted by IPv4 keeps that name for its IPv6 addresses."""

@@ -55,12 +55,12 @@ class Neighbours:
             raise
         return next((found.mac for found in _parse(answer, index) if found.address == address), None)
 
-    def all(self) -> list[Neighbour]:
-        """Everybody who has been heard. Raises NetlinkFault."""
+    def all(self, *, only6: bool = False) -> list[Neighbour]:
+        """Everybody who has been heard, or by IPv6 alone. Raises NetlinkFault."""
         index = self._index()
         if index is None:
             return []
-        question = _ENTRY.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        question = _ENTRY.pack(socket.AF_INET6 if only6 else socket.AF_UNSPEC, 0, 0, 0, 0)
         return list(_parse(exchange(_ROUTE, _GET_NEIGHBOUR, DUMP, question), index))
 
     def _index(self) -> int | None:

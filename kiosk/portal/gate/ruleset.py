@@ -22,8 +22,9 @@ ADDRESSES6_MAX = 16_384
 GARDEN_MAX = 4096
 # The resolver opens an address again whenever it looks its name up, and forgets names far sooner than this.
 GARDEN_HOURS = 12
-# One GSO packet is up to 64 KB; a burst below that would stop a fast flow altogether.
-BURST_LEAST_BYTES = 128 * 1024
+# Beside a second's worth, which the kernel allows at once in any case. One GSO packet has up to 64 KB: a smaller burst
+# would stop a fast flow altogether.
+BURST_BYTES = 128 * 1024
 # Before acceptance names are for finding the portal, not for carrying a tunnel.
 QUESTIONS_PER_SECOND, QUESTIONS_BURST = 20, 200
 
@@ -214,10 +215,9 @@ def _hide(network: NetworkSettings) -> list[str]:
 
 
 def _share(limits: Limits) -> str:
-    """One device's fair share, with a second's worth at once."""
+    """One device's fair share."""
     bytes_per_second = limits.fair_use_kbit_per_second * 1000 // 8
-    burst = max(bytes_per_second, BURST_LEAST_BYTES)
-    return f"limit rate over {bytes_per_second} bytes/second burst {burst} bytes"
+    return f"limit rate over {bytes_per_second} bytes/second burst {BURST_BYTES} bytes"
 
 
 def _admitted(family: int, admissions: Sequence[Admission], size: int) -> str:

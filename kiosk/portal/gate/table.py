@@ -58,14 +58,26 @@ class Table:
         self._learn(live)
         return len(live.admissions)
 
-    def admissions(self) -> list[Admission]:
-        """All that have at least a second left, with the seconds they have."""
+    def admissions(self, mac: str | None = None) -> list[Admission]:
+        """All that have at least a second left, or those of one device, with the seconds they have."""
         now = self._monotonic()
         return [
-            Admission(mac, address, held.mark, int(held.until_seconds - now))
-            for (mac, address), held in self._held.items()
-            if held.until_seconds - now >= 1
+            Admission(device, address, held.mark, int(held.until_seconds - now))
+            for (device, address), held in self._held.items()
+            if (mac is None or device == mac) and held.until_seconds - now >= 1
         ]
+
+    def mark_of(self, mac: str, address: Address) -> Mark | None:
+        """None: not admitted."""
+        held = self._held.get((mac, address))
+        return held.mark if held and held.until_seconds > self._monotonic() else None
+
+    def devices(self, version: int) -> int:
+        """How many are admitted in a family, at most: some may have just run out. IPv4 pairs are counted one by one, of
+        IPv6, where a device has several, the devices."""
+        if version == 4:
+            return sum(address.version == 4 for _, address in self._held)
+        return len({mac for mac, address in self._held if address.version == 6})
 
     def admit(self, new: Sequence[Admission]) -> None:
         """All of them or none. Raises NftFault."""
