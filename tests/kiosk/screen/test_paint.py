@@ -16,6 +16,7 @@ from kiosk.screen.paint import CACHED_LINE_BYTES, Painter, snapshot
 from kiosk.screen.pictures import PICTOGRAMS, TURNED, Pictures, bytes_of
 from kiosk.screen.text import Typesetter, overhang
 from kiosk.screen.theme import THEMES, theme
+from kiosk.talk import pictures
 
 DISPLAY = Display(400, 240, 77.0)
 TILE = Box("tile", Rect(10, 10, 180, 100), Role.TILE, "No", picture="no", cap_mm=4.8)
@@ -130,9 +131,9 @@ def test_a_chosen_tile_differs_in_form(painter: Painter, surface: pygame.Surface
 
 def test_status_marks_differ_in_shape() -> None:
     """Hollow, half, full and failed are four different coverages in one and the same colour."""
-    pictures = Pictures()
+    drawn = Pictures()
     masks = {
-        name: pygame.image.tobytes(pictures.shape(name, 32, (0, 0, 0)), "RGBA")
+        name: pygame.image.tobytes(drawn.shape(name, 32, (0, 0, 0)), "RGBA")
         for name in ("dot-hollow", "dot-half", "dot-full", "dot-failed")
     }
     assert len(set(masks.values())) == 4
@@ -238,17 +239,17 @@ def test_a_hamza_on_the_uppermost_line_is_not_cut_off(scale: float) -> None:
 @pytest.mark.parametrize("name", sorted(TURNED))
 def test_pictograms_that_point_along_the_line_turn_with_it(name: str) -> None:
     """Back, on and send point the other way where reading runs from the right; the question mark is the Arabic one."""
-    pictures = Pictures()
-    plain, turned = (pictures.picture(name, 48, (0, 0, 0), right_to_left) for right_to_left in (False, True))
+    drawn = Pictures()
+    plain, turned = (drawn.picture(name, 48, (0, 0, 0), right_to_left) for right_to_left in (False, True))
     assert _shades(turned) == _shades(pygame.transform.flip(plain, True, False))
     assert _shades(turned) != _shades(plain)
 
 
 def test_other_pictograms_never_turn() -> None:
     """A clock and a tick are the same for every reader."""
-    pictures = Pictures()
+    drawn = Pictures()
     for name in ("clock", "yes", "again"):
-        assert pictures.picture(name, 48, (0, 0, 0), True) is pictures.picture(name, 48, (0, 0, 0))
+        assert drawn.picture(name, 48, (0, 0, 0), True) is drawn.picture(name, 48, (0, 0, 0))
 
 
 def _shades(surface: pygame.Surface) -> bytes:
@@ -262,3 +263,8 @@ def _ink_box(png: bytes) -> tuple[int, int, int, int]:
     box = ImageChops.difference(image, paper).convert("L").point(lambda value: 255 if value > 60 else 0).getbbox()
     assert box is not None
     return box
+
+
+def test_screen_and_phone_turn_the_same_pictograms() -> None:
+    """The panel and the portal's pages agree on what points along the line of reading."""
+    assert TURNED == pictures.TURNED
