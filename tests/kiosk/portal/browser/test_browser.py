@@ -287,7 +287,7 @@ def test_from_every_state_to_the_talk(stage: Stage) -> None:
     """Before acceptance and after it, in a closed period and with a silent gate: the same tap opens the talk's first
     question."""
     page = stage.page(scripts=False)
-    states: tuple[Callable[[House, Visitor], None], ...] = (_accepted, _soon, _closed, _silent)
+    states: tuple[Callable[[House, Visitor], None], ...] = (_accepted, _closed, _silent)
     for state in (None, *states):
         if state is not None:
             state(stage.house, Visitor(stage.port))
