@@ -71,10 +71,10 @@ def check(root: Path | None) -> int:
 @click.option("--term", help="Such as 2026-3-autumn. [default: every term that is over]")
 def pulse(root: Path | None, term: str | None) -> None:
     """Print the survey's totals as JSON, for the termly report; small numbers are left out."""
-    click.echo(json.dumps(_totals(find_root(root, os.environ), term, time.time_ns() // 1_000_000), indent=1))
+    click.echo(json.dumps(totals_at(find_root(root, os.environ), term, time.time_ns() // 1_000_000), indent=1))
 
 
-def _totals(root: Root, term: str | None, wall_ms: int) -> list[Mapping[str, str | int | None]]:
+def totals_at(root: Root, term: str | None, wall_ms: int) -> list[Mapping[str, str | int | None]]:
     """From a copy: the file itself is the running portal's alone.
 
     Raises:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.byod import Byod
-from firmware.errors import StoreFault, TechnicianError
+from firmware.errors import BadSettings, StoreFault, TechnicianError
 from firmware.network_settings import RadioSettings
 from kiosk.portal.gatekeeper import Gatekeeper
 from kiosk.portal.kiosk_line import KioskLine
 from kiosk.portal.look_alikes import find_look_alikes, parse_scan
+from kiosk.portal.server import tls_context
 from kiosk.portal.timetable import clock_known, today_at
 from kiosk.portal.wall_steps import WallSteps
 
@@ -124,13 +125,18 @@ class FreshCertificate:
         stamp = self._stamp()
         if stamp != self._seen:
             self._seen = stamp
-            try:
-                self._context.load_cert_chain(self._certificate, self._key)
-            except OSError as problem:
-                _log.error("certificate-not-taken", extra={"file": str(self._certificate), "why": str(problem)})
-            else:
-                _log.info("certificate-renewed")
+            self._take()
         return CERTIFICATE_SECONDS
+
+    def _take(self) -> None:
+        try:
+            # First into a context of its own: two that do not fit would leave the one in use with half of each.
+            tls_context(self._certificate, self._key)
+            self._context.load_cert_chain(self._certificate, self._key)
+        except (BadSettings, OSError) as problem:
+            _log.error("certificate-not-taken", extra={"file": str(self._certificate), "why": str(problem)})
+        else:
+            _log.info("certificate-renewed")
 
     def _stamp(self) -> tuple[int, int]:
         try:
