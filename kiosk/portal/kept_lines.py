@@ -96,10 +96,9 @@ class KeptLines:
         """
         for generation in self._generations:
             file = generation.with_name(generation.name + BROKEN_SUFFIX)
-            with suppress(FileNotFoundError):
-                written_ms = file.stat().st_mtime_ns // 1_000_000
-                if not since_ms <= written_ms <= until_ms:
-                    self._remove(file)
+            written_ms = _written_ms(file)
+            if written_ms is not None and not since_ms <= written_ms <= until_ms:
+                self._remove(file)
 
     def _load(self) -> tuple[str, ...]:
         with open_documents(self._path) as documents:
@@ -132,6 +131,16 @@ class KeptLines:
                 file.replace(file.with_name(file.name + BROKEN_SUFFIX))
         except OSError as problem:
             raise StoreFault(f"{file}: cannot be set aside ({problem.strerror}); mend its folder's owner") from problem
+
+
+def _written_ms(file: Path) -> int | None:
+    """None: there is no such file. Raises StoreFault."""
+    try:
+        return file.stat().st_mtime_ns // 1_000_000
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise StoreFault(f"{file}: cannot be looked at ({problem.strerror}); mend its folder's owner") from problem
 
 
 def _is_document(file: Path) -> bool:

@@ -178,3 +178,14 @@ def test_a_failed_save_leaves_what_was_there(path: Path) -> None:
         kept.replace(["two"], erases=True)
     path.with_name(path.name + ".new").rmdir()
     assert opened(path)[1] == ("one",)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_store_fault(tmp_path: Path) -> None:
+    """What was set aside cannot be looked for: told as a fault of the store, and the portal goes on."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    kept, _ = opened(folder / "store.json")
+    folder.rmdir()
+    folder.write_bytes(b"")
+    with pytest.raises(StoreFault, match="cannot be looked at"):
+        kept.forget_broken(100_000, 200_000)
