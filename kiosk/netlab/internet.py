@@ -28,7 +28,7 @@ from kiosk.netlab.truths import truth_of
 REQUEST_MAX_BYTES = 16 * 1024
 DATAGRAM_MAX_BYTES = 65_535
 # Who sends this hears as much from us every so often, without asking again.
-DRIP, DRIPS, DRIP_SECONDS = b"drip", 120, 0.05
+DRIP, DRIPS, DRIP_SECONDS = b"drip", 100, 0.05
 # linux/in.h, asm-generic/socket.h; the module `socket` does not name them
 IP_PKTINFO = 8
 SO_RCVBUFFORCE = 33

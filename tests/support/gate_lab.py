@@ -95,7 +95,7 @@ class GateLab:
         phone.set_address(f"10.77.1.{number}/22", router="10.77.0.1", resolver="10.77.0.1")
         if ipv6:
             phone.set_address(f"2001:db8:77::1:{number}/64", router="2001:db8:77::1")
-            phone.curl("http://[2001:db8:77::1]/", seconds=3)
+            phone.curl("http://[2001:db8:77::1]/", seconds=1)
         phone.curl("http://10.77.0.1/", seconds=3)
         return phone
 
@@ -122,15 +122,15 @@ def until(holds: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -
 
 @contextmanager
 def gate_lab(
-    folder: Path, plan: NetworkPlan = LAB_PLAN, *, isolate: bool = True, fair_use_kbit_per_second: int = 8000
+    folder: Path, plan: NetworkPlan = LAB_PLAN, *, ipv6: bool = False, fair_use_kbit_per_second: int = 8000
 ) -> Iterator[GateLab]:
-    """A lab with the gate running, a resolver, and a page on port 8080. IPv6 if the plan has it."""
+    """A lab with the gate running, a resolver, and a page on port 8080. IPv6 if the plan has it, or if asked for."""
     # not below pytest's folders: every run of pytest shuts them to all but root, and the gate is somebody else
     with TemporaryDirectory(prefix="quietbell-gate-") as place:
         Path(place).chmod(0o755)
         root = make_portal_root(Path(place, "device"), plan, fair_use_kbit_per_second=fair_use_kbit_per_second)
         os.chown(root.run, GATE_UID, GATE_UID)
-        with Netlab(folder, ipv6=bool(plan.address6), isolate=isolate) as lab:
+        with Netlab(folder, ipv6=ipv6 or bool(plan.address6)) as lab:
             made = GateLab(lab, root)
             made.start_gate()
             made.start_resolver()

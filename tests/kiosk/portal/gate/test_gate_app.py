@@ -118,7 +118,7 @@ def test_flow_survives_a_new_ruleset(gate: GateLab) -> None:
     gate.stop_gate()
     gate.start_gate()
     told = json.loads(flow.communicate(timeout=30)[0])
-    # every one of them, twenty a second for six seconds
+    # every one of them, twenty a second for five seconds
     assert told["count"] >= DRIPS - 2
 
 
