@@ -66,6 +66,11 @@ class Bench:
     def note_caps(self) -> Iterator[float]:
         return self.caps(NOTE_MM, NOTE_CAP_MM)
 
+    def any_caps(self) -> Iterator[float]:
+        """From primary words down to the smallest of all, for a room that cannot grow."""
+        yield from self.caps(PRIMARY_CAP_MM, NOTE_CAP_MM)
+        yield NOTE_CAP_MM
+
     def fitted(self, box: Box, caps: Iterator[float], places: Sequence[Place] = (Place.ABOVE,)) -> Box:
         """The box with the largest words that fit; the smallest when none do."""
         tried = box

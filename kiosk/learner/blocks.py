@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kiosk.learner import view as ids
@@ -61,14 +62,14 @@ def notes_of(page: Page) -> list[Block]:
     return blocks
 
 
-def option_box(option: OptionView) -> Box:
+def option_box(option: OptionView, short: Mapping[str, str] = TILE_WORDS) -> Box:
     """A tile, not yet placed. Tiles carry short words; speech says the whole sentence."""
     own = option.id.startswith(("control-", ids.LANGUAGE_CHOICE))
     return Box(
         option.id if own else ids.OPTION + option.id,
         Rect(0, 0, 0, 0),
         Role.TILE,
-        kept_together(TILE_WORDS.get(option.label, option.label)),
+        kept_together(short.get(option.label, option.label)),
         speech=option.label,
         picture=option.picture,
         tone=Tone.QUIET if option.quiet else Tone.PLAIN,

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from firmware.messages import Duty
 from kiosk.learner import view as ids
 from kiosk.learner import views
-from kiosk.learner.view import LearnerView
+from kiosk.learner.control_words import control_words
+from kiosk.learner.view import ControlWords, LearnerView
 from kiosk.screen import keyboard
 from kiosk.screen.keyboard import Layer
 from kiosk.screen.layout import Box, Display, touched
@@ -62,7 +63,7 @@ class LearnerScreen:
         self._window, self._home, self._display = window, display, display
         self._typesetter, self._painter, self._speech = typesetter, painter, speech
         self._policy, self._typed = policy, typed
-        self._words: dict[str, Words] = {}
+        self._words: dict[str, tuple[Words, ControlWords]] = {}
         self._own = _Own()
         self._page: tuple[object, ...] = ()
         self._view: LearnerView | None = None
@@ -177,12 +178,14 @@ class LearnerScreen:
         if page != self._page:
             self._page = page
             self._own = _Own(choosing_language=self._own.choosing_language and state.open)
+            display = self._display if state.open else self._home
+            self._set_display(replace(display, right_to_left=self._words_in(state.language)[0].right_to_left))
             if not state.open:
-                self._set_display(self._home)
                 self._speech.stop()
 
     def _view_of(self, state: talk.TalkState, duty: DutyView, now_ms: int) -> LearnerView:
-        words = self._words_in(state.language)
+        words, controls = self._words_in(state.language)
+        duty = replace(duty, until=words.moment(duty.until))
         page = talk_page if state.open else tip_page
         return LearnerView(
             page=page(state, self._policy, duty, now_ms, words.text),
@@ -193,17 +196,21 @@ class LearnerScreen:
             languages=self._choices() if self._own.choosing_language else (),
             language=state.language,
             layer=self._own.layer,
+            words=controls,
             characters=self._typed.characters if state.typed_shown else None,
         )
 
-    def _words_in(self, language: str) -> Words:
+    def _words_in(self, language: str) -> tuple[Words, ControlWords]:
         """A catalogue, read when it is first wanted: most kiosks show one language all day."""
         if language not in self._words:
-            self._words[language] = Words(language)
+            words = Words(language)
+            self._words[language] = (words, control_words(words))
         return self._words[language]
 
     def _choices(self) -> tuple[ids.LanguageChoice, ...]:
-        return tuple(ids.LanguageChoice(code, own_name(code)) for code in languages())
+        """Only what this machine can draw: Arabic letters need a system library (`CannotShape`)."""
+        names = {code: own_name(code) for code in languages()}
+        return tuple(ids.LanguageChoice(code, name) for code, name in names.items() if self._typesetter.can_show(name))
 
     def _dim(self, state: talk.TalkState, duty: Duty, now_ms: int) -> None:
         """Out of hours an idle panel is dimmed; whoever touches it or calls sees it as ever."""

@@ -16,7 +16,7 @@ from kiosk.screen.layout import (
     Role,
     Tone,
 )
-from kiosk.screen.text import line_height
+from kiosk.screen.text import face_of, line_height
 from kiosk.talk.pages import TipPage
 from kiosk.talk.truths import Sign
 
@@ -52,7 +52,8 @@ def corner_dot(sign: Sign, bench: Bench) -> list[Box]:
 def _title(text: str, content: Rect, bench: Bench) -> Box:
     """At the wanted scale when that takes one line, else as large as stands on two."""
     caps = list(bench.primary_caps())
-    one = (cap for cap in caps if bench.high(text, content.width, cap, True) <= line_height(bench.mm(cap)))
+    face = face_of(text)
+    one = (cap for cap in caps if bench.high(text, content.width, cap, True) <= line_height(bench.mm(cap), face))
     return _line("title", text, content.top, content, bench, next(one, caps[-1]), bold=True)
 
 

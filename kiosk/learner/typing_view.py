@@ -27,15 +27,15 @@ def typing_boxes(view: LearnerView, page: Page, bench: Bench) -> list[Box]:
     strip_high = bench.high(page.strip, above.width, NOTE_CAP_MM)
     strip_slot, field_room = above.cut_bottom(strip_high + bench.mm(0.4), bench.mm(0.4))
     strip = Box("strip", replace(strip_slot, height=strip_high), Role.NOTE, page.strip, cap_mm=NOTE_CAP_MM)
-    options = [_control(option) for option in page.options]
+    options = [_control(option, view) for option in page.options]
     controls = bars.typing_bar(bar, page.hide, page.back, options, bench)
     made = [*_field(view, page, field_room, bench), strip, *controls, *corner_dot(page.dot, bench)]
     return mirrored(made, bench.display) + keyboard.boxes(keys, bench.display, view.layer, view.words.keyboard)
 
 
-def _control(option: OptionView) -> Box:
+def _control(option: OptionView, view: LearnerView) -> Box:
     """An answer in the bar. Its dots have a picture of their own: the closed eye here is hide now, and nothing else."""
-    box = replace(option_box(option), role=Role.BUTTON)
+    box = replace(option_box(option, view.words.tiles), role=Role.BUTTON)
     return replace(box, picture="more") if box.picture == "hide" else box
 
 
@@ -46,9 +46,9 @@ def _field(view: LearnerView, page: Page, room: Rect, bench: Bench) -> list[Box]
     rect = replace(room, height=min(room.height, bench.mm(FIELD_TALLEST_MM)))
     box = Box("field", rect, Role.FIELD, tone=Tone.PLAIN, secret_mark=_mark(page.field))
     if page.truth:
-        return [bench.fitted(replace(box, text=page.truth, tone=Tone.TROUBLE), bench.caps(4.8, NOTE_CAP_MM))]
+        return [bench.fitted(replace(box, text=page.truth, tone=Tone.TROUBLE), bench.any_caps())]
     if not page.field.characters:
-        return [bench.fitted(replace(box, text=page.title, tone=Tone.QUIET), bench.primary_caps())]
+        return [bench.fitted(replace(box, text=page.title, tone=Tone.QUIET), bench.any_caps())]
     if page.field.shown and view.characters is not None:
         return [replace(box, secret=view.characters, cap_mm=_cap(rect, bench))]
     dots = page.field.characters

@@ -6,9 +6,10 @@ next one. Ids of boxes are the words that the app listens for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from kiosk.learner.tile_words import TILE_WORDS
 from kiosk.screen.keyboard import KeyboardWords, Layer
 from kiosk.talk.pages import Page, TipPage
 
@@ -26,7 +27,8 @@ LANGUAGE_CHOICE = "language-"
 
 @dataclass(frozen=True, slots=True)
 class ControlWords:
-    """The words on the page's own controls; the app looks them up in the learner's language."""
+    """The words on the page's own controls, and short forms of answers for tiles; in the learner's language they come
+    from `control_words`."""
 
     more: str = "More"
     language: str = "Language"
@@ -36,6 +38,7 @@ class ControlWords:
     read_silent: str = "Read to me (plug in headphones)"
     type: str = "Type"
     keyboard: KeyboardWords = field(default_factory=KeyboardWords)
+    tiles: Mapping[str, str] = field(default_factory=lambda: TILE_WORDS)
 
 
 @dataclass(frozen=True, slots=True)

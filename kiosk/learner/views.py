@@ -17,7 +17,7 @@ from kiosk.learner.spread import spread
 from kiosk.learner.tip_view import corner_dot, tip_boxes
 from kiosk.learner.typing_view import typing_boxes
 from kiosk.learner.view import LearnerView
-from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, Box, Display, Rect, Role, Tone, mirrored
+from kiosk.screen.layout import NOTE_CAP_MM, Box, Display, Rect, Role, Tone, mirrored
 from kiosk.screen.text import Typesetter
 from kiosk.talk.pages import OptionView, Page
 from kiosk.talk.questions import ScreenId
@@ -66,7 +66,7 @@ def _talk(view: LearnerView, page: Page, bench: Bench, last: Box | None = None) 
         *bars.talk_bar(bar, page.hide, page.back, view.can_read, view.words, bench),
         *corner_dot(page.dot, bench),
     ]
-    options = [option_box(option) for option in page.options]
+    options = [option_box(option, view.words.tiles) for option in page.options]
     more = option_box(OptionView(ids.PART, view.words.more, "more", quiet=True))
     notes_first = _notes_first(page)
     bodies = spread(head_of(page), notes_of(page), options, more, room, bench, notes_first=notes_first, last=last)
@@ -94,4 +94,4 @@ def _still_there(text: str, content: Rect, body: list[Box], bench: Bench) -> lis
     tiles_top = min((box.rect.top for box in body if box.hit is not None), default=content.bottom)
     rect = replace(content, height=tiles_top - content.top - bench.mm(0.6))
     box = Box("still-there", rect, Role.PANEL, text, speech=text, tone=Tone.CALM)
-    return [bench.fitted(box, bench.caps(PRIMARY_CAP_MM, NOTE_CAP_MM))]
+    return [bench.fitted(box, bench.any_caps())]
