@@ -117,6 +117,11 @@ class Pages:
         )
         return HTMLResponse(text, status, headers={**HEADERS, "Content-Language": language, **headers})
 
+    def part(self, template: str, language: str, **context: object) -> Markup:
+        """A piece of a page that is the same for everybody who reads this language."""
+        say = self._words[language].text
+        return Markup(self._environment.get_template(template).render(say=say, **context))
+
     def see(self, request: Request, name: str = "", **query: str) -> Response:
         """303 to one of our pages: a full navigation, after which an iOS sheet looks again whether it is on-line."""
         return RedirectResponse(self.path(self.language_of(request), name, **query), 303, headers=dict(HEADERS))

@@ -10,12 +10,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from firmware.aup import AupDocument
 from firmware.byod import Audience
 from firmware.errors import Refused, StoreFault, TechnicianError
 from kiosk.portal import api
@@ -33,7 +35,6 @@ from kiosk.portal.views import (
     PULSE_WORDS,
     SAID,
     VOUCHER_WORDS,
-    DocumentView,
     document_view,
     not_now_view,
     online_view,
@@ -57,6 +58,15 @@ class HumanWay:
     danger: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A policy as it stands on a page."""
+
+    document: AupDocument
+    direction: str
+    html: Markup
+
+
 class Web:
     """The routes of one portal. `admits` False: the site has a portal of its own, and here are only help and rules."""
 
@@ -73,6 +83,8 @@ class Web:
         self._pages, self._keeper, self._portal = pages, keeper, portal
         self._human_way, self._admits, self._mark = human_way, admits, mark
         self._byod = keeper.byod
+        # at most one for each audience, language and kind of page
+        self._shown: dict[tuple[Audience, str, str | None], _Shown] = {}
 
     def application(self, talk: Sequence[BaseRoute]) -> Starlette:
         """Everything that is asked of the portal itself; `talk` are the routes of the talk."""
@@ -131,8 +143,8 @@ class Web:
             except TechnicianError:
                 standing = None
             audience = audience if standing is None else standing.audience
-        view, english = self._document(request, audience), self._english(request, "rules")
-        return self._pages.html("rules.html", request, view=view, english=english)
+        shown = self._document(request, audience, "rules")
+        return self._pages.html("rules.html", request, policy=shown.html, document=shown.document)
 
     async def privacy(self, request: Request) -> Response:
         byod = self._byod
@@ -254,16 +266,18 @@ class Web:
     def _show_document(
         self, request: Request, standing: Standing, audience: Audience, *, because: str = "", voucher: str = ""
     ) -> Response:
-        view = self._document(request, audience)
+        # In English a guest's rules have an address with the voucher in it: the list of languages has that.
+        shown = self._document(request, audience, None if voucher else "")
         return self._pages.html(
             "aup.html",
             request,
-            view=view,
-            english=self._english(request, "guest" if voucher else ""),
+            policy=shown.html,
+            document=shown.document,
+            direction=shown.direction,
             because=self._pages.words(request).text(because) if because else "",
             voucher=voucher,
             vouchers=self._keeper.has_vouchers,
-            met=self._keeper.met(standing.pseudonym, view.document.digest),
+            met=self._keeper.met(standing.pseudonym, shown.document.digest),
             minutes=str(self._byod.audiences[audience].session_minutes),
         )
 
@@ -309,15 +323,17 @@ class Web:
                 audience, name = standing.audience, standing.pseudonym
         return (Audience(named) if named in BY_LINK else audience), name
 
-    def _document(self, request: Request, audience: Audience) -> DocumentView:
+    def _document(self, request: Request, audience: Audience, english: str | None) -> _Shown:
+        """The text for this audience; `english`: the page on which it stands in English. Kept, for all ask for it."""
         language = self._pages.language_of(request)
-        return document_view(choose(self._byod, audience, language), self._pages.words(request))
-
-    def _english(self, request: Request, name: str) -> str:
-        query = request.url.query
-        return self._pages.path(SOURCE_LANGUAGE, name) + (
-            f"?{query}" if query and len(query) <= WORDS_CHARACTERS else ""
-        )
+        key = (audience, language, english)
+        shown = self._shown.get(key)
+        if shown is None:
+            view = document_view(choose(self._byod, audience, language), self._pages.words(request))
+            link = "" if english is None else self._pages.path(SOURCE_LANGUAGE, english)
+            html = self._pages.part("_document.html", language, view=view, english=link)
+            shown = self._shown[key] = _Shown(view.document, view.direction, html)
+        return shown
 
     # --- one thing, said ---
 
