@@ -8,7 +8,7 @@ from kiosk.screen import keyboard
 from kiosk.screen.fitting import PADDING_MM
 from kiosk.screen.keyboard import KeyboardWords
 from kiosk.screen.layout import Align, Box, Rect, Role, Tone
-from kiosk.screen.text import line_height, pitch
+from kiosk.screen.text import face_of, line_height, pitch
 from kiosk.staff.canvas import Canvas, age_words
 from kiosk.staff.cases import OUTCOME_WORDS, Outcome, Proposal
 from kiosk.staff.scenes import Closing, Row, StoryPage
@@ -96,7 +96,8 @@ def _in_pieces(canvas: Canvas, room: Rect, texts: Sequence[str], cap_mm: float) 
     """Text in pieces that fit the room at this size, so that no word of a case is ever cut off."""
     cap_px = canvas.cap_px(cap_mm)
     lines = [line for text in texts for line in (*canvas.typesetter.wrap(text, room.width, cap_px), "")][:-1]
-    per_page = max(1, (room.height - line_height(cap_px)) // pitch(cap_px) + 1)
+    face = face_of("".join(texts))
+    per_page = max(1, (room.height - line_height(cap_px, face)) // pitch(cap_px, face) + 1)
     return ["\n".join(lines[start : start + per_page]).strip("\n") for start in range(0, len(lines), per_page)]
 
 
@@ -172,5 +173,5 @@ def _tail(canvas: Canvas, rect: Rect, reason: str) -> str:
     inner = rect.inset(canvas.display.mm(PADDING_MM) + 2)
     cap_px = canvas.cap_px(3.8)
     lines = canvas.typesetter.wrap(reason, inner.width, cap_px)
-    fit = max(1, inner.height // pitch(cap_px))
+    fit = max(1, inner.height // pitch(cap_px, face_of(reason)))
     return "\n".join(lines[-fit:])

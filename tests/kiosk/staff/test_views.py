@@ -128,6 +128,20 @@ def test_no_word_of_a_case_is_cut_off() -> None:
         assert words in text
 
 
+def test_a_message_in_arabic_letters_is_paged_by_its_own_taller_lines() -> None:
+    """What a learner writes in Arabic or Urdu stands on as many pages as it needs: none runs over the edge."""
+    scene = SCENES["story"]
+    assert isinstance(scene, StoryPage)
+    assert scene.view is not None
+    message = " ".join(["كتبوا عني كلاما مؤذيا في المجموعة ولا أعرف ماذا أفعل الآن."] * 12)
+    scene = replace(scene, view=replace(scene.view, words=(message,)))
+    pages = [views.boxes(replace(scene, page=page), DISPLAYS["panel"], TYPESETTER) for page in range(1, 6)]
+    shown = {box.text: box for page in pages for box in page if box.id == "words"}
+    assert len(shown) > 1
+    for box in shown.values():
+        assert fits(box, DISPLAYS["panel"], TYPESETTER)
+
+
 def _turned(scene: Scene, page: int) -> Scene:
     assert isinstance(scene, StoryPage)
     return replace(scene, page=page)
