@@ -15,6 +15,7 @@ from kiosk.screen.theme import THEMES, contrast
 from kiosk.staff import views
 from kiosk.staff.canvas import age_words
 from kiosk.staff.scenes import Alerts, OpenLesson, Scene, StoryPage
+from kiosk.staff.view_case import WORDS_CAP_MM
 from kiosk.staff.view_phones import lessons_words
 from tests.support.desk_scenes import every_scene
 
@@ -129,17 +130,18 @@ def test_no_word_of_a_case_is_cut_off() -> None:
 
 
 def test_a_message_in_arabic_letters_is_paged_by_its_own_taller_lines() -> None:
-    """What a learner writes in Arabic or Urdu stands on as many pages as it needs: none runs over the edge."""
+    """What a learner writes in Arabic or Urdu stands on as many pages as it needs, at the size of everybody's words."""
     scene = SCENES["story"]
     assert isinstance(scene, StoryPage)
     assert scene.view is not None
-    message = " ".join(["كتبوا عني كلاما مؤذيا في المجموعة ولا أعرف ماذا أفعل الآن."] * 12)
+    message = " ".join(["كتبوا عني كلاما مؤذيا في المجموعة ولا أعرف ماذا أفعل الآن."] * 40)
     scene = replace(scene, view=replace(scene.view, words=(message,)))
     pages = [views.boxes(replace(scene, page=page), DISPLAYS["panel"], TYPESETTER) for page in range(1, 6)]
     shown = {box.text: box for page in pages for box in page if box.id == "words"}
     assert len(shown) > 1
     for box in shown.values():
         assert fits(box, DISPLAYS["panel"], TYPESETTER)
+        assert box.cap_mm == WORDS_CAP_MM
 
 
 def _turned(scene: Scene, page: int) -> Scene:
