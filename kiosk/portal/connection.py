@@ -29,7 +29,7 @@ _log = logging.getLogger("quietbell.portal.connection")
 HEADERS_MAX_BYTES = 16 * 1024
 # The longest form of ours is the talk's, below 8 kB.
 BODY_MAX_BYTES = 16 * 1024
-HEADERS_SECONDS = 10.0
+REQUEST_SECONDS = 10.0
 # From the whole request to the last byte that a slow phone has taken.
 ANSWER_SECONDS = 20.0
 # After a failed accept (no descriptor free), so as not to spin.
@@ -47,7 +47,7 @@ Reflex = Callable[[bytes, bytes | None, bytes, bytes], bytes | None]
 class Limits:
     """Set smaller by tests only."""
 
-    headers_seconds: float = HEADERS_SECONDS
+    request_seconds: float = REQUEST_SECONDS
     answer_seconds: float = ANSWER_SECONDS
     per_client: int = CLIENT_MAX_CONNECTIONS
     in_all: int = MAX_CONNECTIONS
@@ -102,7 +102,7 @@ class Guest:
 
     def __init__(self, door: Door, end: Callable[[], object], loop: asyncio.AbstractEventLoop) -> None:
         self._door, self._end, self._loop = door, end, loop
-        self._deadline = loop.call_later(door.limits.headers_seconds, self.end)
+        self._deadline = loop.call_later(door.limits.request_seconds, self.end)
 
     def shook_hands(self, end: Callable[[], object]) -> None:
         self._end = end
@@ -189,7 +189,6 @@ class PortalProtocol(HttpToolsProtocol):
         if len(hosts) > 1:
             self._refuse(400)
             return
-        self._guest.has_asked()
         answer = self._reflex(self.url, hosts[0] if hosts else None, self.parser.get_method(), self._date())
         if answer is not None:
             self._say(answer)
@@ -209,6 +208,8 @@ class PortalProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._over:
+            # Not with its headers: a form that is announced and never comes would hold a place that it cannot lose.
+            self._guest.has_asked()
             super().on_message_complete()
 
     def _refuse(self, status: int) -> None:
@@ -321,7 +322,7 @@ class SecureEntrance:
                 lambda: PortalProtocol(guest=guest, reflex=self._house.reflex, **self._uvicorns),
                 taken,
                 ssl=self._context,
-                ssl_handshake_timeout=self._house.door.limits.headers_seconds,
+                ssl_handshake_timeout=self._house.door.limits.request_seconds,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
         except (OSError, asyncio.CancelledError) as problem:

@@ -1,9 +1,13 @@
-"""Before the pages: what is meant for elsewhere and came through the server's reflex all the same.
+"""Before the pages: what came in the clear though it need not, and what is meant for elsewhere.
 
-That happens only in a site without Internet, where those who are admitted get the true answers to their probes.
+Where the portal's name is publicly valid, no page of its own is shown over HTTP, whoever types or keeps such an
+address: somebody near could read along. What is meant for elsewhere comes through the server's reflex only in a site
+without Internet, where those who are admitted get the true answers to their probes.
 """
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,11 +44,22 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = asked_host(b"", next((value for name, value in scope.get("headers", ()) if name == b"host"), None))
-        if scope["type"] != "http" or self._portal.owns(host):
+        if scope["type"] != "http" or (self._portal.owns(host) and not self._in_the_clear(scope)):
             await self._inner(scope, receive, send)
             return
-        answer = await self._truth(Request(scope), host)
+        request = Request(scope)
+        answer = self._closed(request) if self._portal.owns(host) else await self._truth(request, host)
         await answer(scope, receive, send)
+
+    def _in_the_clear(self, scope: Scope) -> bool:
+        """A form that was sent so has been read by whoever listens: it is answered, for nobody's yes may be lost."""
+        return self._portal.scheme == "https" and scope["scheme"] == "http" and scope["method"] in ("GET", "HEAD")
+
+    def _closed(self, request: Request) -> Response:
+        """The same page where nobody reads along."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        there = self._portal.address + quote(request.url.path.lstrip("/")) + query
+        return Response(status_code=302, headers={**HEADERS, "Location": there})
 
     async def _truth(self, request: Request, host: str) -> Response:
         truth = true_answer(host, request.url.path) if self._offline else None

@@ -14,7 +14,7 @@ import pytest
 from firmware import bundle
 from firmware.byod import Audience
 from firmware.device import load_byod
-from firmware.errors import BadSettings, NotAllowedHere
+from firmware.errors import NotAllowedHere, TechnicianError
 from firmware.network_settings import Mode
 from firmware.settings import Root
 from kiosk.portal import api
@@ -83,7 +83,7 @@ def test_https_with_a_valid_name(tmp_path: Path) -> None:
     with running_portal(made) as running:
         plain = Visitor(made.http_port, host=NAME)
         assert plain.get("/x", host="a.example").headers["location"] == f"https://{NAME}:{made.https_port}/"
-        assert plain.get(api.PATH).status == 404
+        assert plain.get(api.PATH).headers["location"] == f"https://{NAME}:{made.https_port}{api.PATH}"
         answer = secure_get(made, certificate, api.PATH)
         assert answer.headers["content-type"] == api.CONTENT_TYPE
         assert answer.headers["cache-control"] == "private"
@@ -93,7 +93,8 @@ def test_https_with_a_valid_name(tmp_path: Path) -> None:
             "venue-info-url": f"https://{NAME}:{made.https_port}/rules",
             "can-extend-session": True,
         }
-        assert plain.accept().status == 303
+        shown = secure_get(made, certificate, "/en/").fields("/en/accept")
+        assert plain.post("/en/accept", shown).status == 303
         told = json.loads(secure_get(made, certificate, api.PATH).text)
         assert told["captive"] is False
         assert 0 < told["seconds-remaining"] <= 3600
@@ -141,7 +142,7 @@ def test_a_real_unit_on_loopback_is_refused(made: MadePortal) -> None:
 def test_without_rules_there_is_no_portal(made: MadePortal) -> None:
     """A bundle without the site's rules for own devices is named, with the mend."""
     (made.root.public / bundle.PORTAL).unlink()
-    with pytest.raises(BadSettings, match=r"portal\.toml.*copy the device's bundle"):
+    with pytest.raises(TechnicianError, match=r"portal\.toml: cannot be read.*copy the device's bundle"):
         load_bundle(made.root)
 
 

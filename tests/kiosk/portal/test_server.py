@@ -146,7 +146,7 @@ def test_whoever_has_said_all_still_hears(port: int) -> None:
 
 def test_whoever_says_nothing_or_drips_is_ended() -> None:
     """The deadline counts from the connection, not from the last byte."""
-    with serving(APP, reflex=reflex, limits=Limits(headers_seconds=0.4)) as port:
+    with serving(APP, reflex=reflex, limits=Limits(request_seconds=0.4)) as port:
         for drip in (b"", b"x"):
             with connected(port) as line:
                 begun = time.monotonic()
@@ -211,7 +211,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_https_is_served_and_slow_handshakes_are_ended(certificate: tuple[Path, Path]) -> None:
     """A verified connection gets its page; one that never shakes hands is ended like any other, and seen by no page."""
     trusted = ssl.create_default_context(cafile=str(certificate[0]))
-    limits = Limits(headers_seconds=1.5)
+    limits = Limits(request_seconds=1.5)
     with serving(APP, reflex=reflex, limits=limits, context=tls_context(*certificate)) as port:
         with connected(port) as silent, connected(port) as line:
             with trusted.wrap_socket(line, server_hostname="wifi.example") as secured:
