@@ -84,7 +84,8 @@ class GateLab:
         folder = self.root.path / "page"
         folder.mkdir(exist_ok=True)
         (folder / "index.html").write_text(PORTAL_WORDS, encoding="utf-8")
-        words = [sys.executable, "-m", "http.server", "-b", "::", "-d", str(folder), str(port)]
+        # HTTP/1.1: connections are kept
+        words = [sys.executable, "-m", "http.server", "-p", "HTTP/1.1", "-b", "::", "-d", str(folder), str(port)]
         server = self.lab.box.start(words)
         at = ["curl", "-s", f"http://127.0.0.1:{port}/"]
         until(lambda: self.lab.box.run(at).ok or server.poll() is not None, "the page is served")

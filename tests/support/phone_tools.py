@@ -7,6 +7,7 @@ ask RESOLVER NAME udp|tcp   the IPv4 addresses that this resolver gives
 flow KIND WORD ADDRESS PORT keep a TCP or UDP flow up until nothing has come for a while; prints how it went. WORD is
                             "echo" (we ask, ten times a second) or "drip" (the other side goes on by itself)
 blast ADDRESS PORT COUNT    send so many kilobytes by UDP as fast as can be; prints how many came back
+    pull ADDRESS PORT SECONDS   let the other side send some three megabytes a second; prints how many kilobytes came
 """
 
 from __future__ import annotations
@@ -157,12 +158,25 @@ def blast(address: str, port: str, count: str) -> object:
     return came
 
 
+def pull(address: str, port: str, seconds: str) -> object:
+    """Ask little and get much: a hundred flows that drip."""
+    lines = [socket.socket(family_of(address), socket.SOCK_DGRAM) for _ in range(100)]
+    for line in lines:
+        line.connect((address, int(port)))
+        line.send(b"drip" + bytes(1396))
+    came, deadline = 0, time.monotonic() + float(seconds)
+    while (left := deadline - time.monotonic()) > 0:
+        came += sum(len(line.recv(2000)) for line in select.select(lines, [], [], left)[0])
+    return came // 1000
+
+
 COMMANDS: Mapping[str, Callable[..., object]] = {
     "sweep": sweep,
     "reach": reach,
     "ask": ask,
     "flow": flow,
     "blast": blast,
+    "pull": pull,
 }
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ OTHER_TABLE += (
     '\tchain c {\n\t\ttype filter hook forward priority filter + 5; policy accept;\n\t\tiifname "x" drop\n\t}\n}\n'
 )
 MANY = 400
+COUNTER = "table inet count {\nchain c {\ntype filter hook prerouting priority -300\nudp dport 7200 counter\n}\n}\n"
 
 
 @pytest.fixture(scope="module")
@@ -268,24 +269,29 @@ def test_four_hundred_devices(gate: GateLab) -> None:
 
 @pytest.mark.requirement("B12")
 def test_each_device_has_its_share(tmp_path: Path) -> None:
-    """At four megabits a second and device, a phone that sends as fast as it can gets no more than a second's burst and
-    its rate, up and down together, while another phone's flow at the same time is whole."""
+    """At four megabits a second and device, a phone that sends as fast as it can, or is sent to, gets no more than a
+    second's worth, a burst, and its rate; another phone's flow at the same time is whole."""
     with gate_lab(tmp_path, fair_use_kbit_per_second=4000) as gate:
         greedy, modest = gate.known_phone(1), gate.known_phone(2)
         for number in (1, 2):
             gate.admit(number, access="all")
+        gate.lab.internet.run(["nft", "-f", "-"], text=COUNTER)
         begun = time.monotonic()
         flood = subprocess.Popen(
             greedy.command([sys.executable, phone_tools.__file__, "blast", FAR, "7200", "3000"]),
             stdout=subprocess.PIPE,
             text=True,
         )
-        done = modest.run([sys.executable, phone_tools.__file__, "blast", FAR, "7200", "200"])
+        done = modest.run([sys.executable, phone_tools.__file__, "blast", FAR, "7201", "200"])
         came = json.loads(flood.communicate(timeout=60)[0])
-        # a second's worth and the burst, then the rate
+        counted = gate.lab.internet.run(["nft", "list", "table", "inet", "count"]).output
+        arrived = int(counted.split("packets ")[1].split()[0])
         most = 500 + 131 + 500 * (time.monotonic() - begun)
         assert json.loads(done.output) == 200
-        assert 300 <= came <= most
+        assert 300 <= came <= arrived <= most
+        begun = time.monotonic()
+        pulled = json.loads(modest.run([sys.executable, phone_tools.__file__, "pull", FAR, "7202", "2"]).output)
+        assert 300 <= pulled <= 500 + 131 + 500 * (time.monotonic() - begun)
 
 
 def test_own_access_point_may_hide_its_clients(tmp_path: Path) -> None:

@@ -197,21 +197,23 @@ def test_phones_do_not_reach_one_another_through_the_box(gate: GateLab) -> None:
         gate.admit(number, access="all")
     other.start([sys.executable, "-m", "http.server", "-b", "::", "7777"])
     until(lambda: other.run(["curl", "-s", "http://127.0.0.1:7777/"]).ok, "the other phone serves")
-    one.ip("route", "add", "10.77.1.8/32", "via", "10.77.0.1")
-    one.ip("route", "add", "2001:db8:77::1:8/128", "via", "2001:db8:77::1")
+    for phone, peer in ((one, 8), (other, 7)):
+        phone.ip("route", "add", f"10.77.1.{peer}/32", "via", "10.77.0.1")
+        phone.ip("route", "add", f"2001:db8:77::1:{peer}/128", "via", "2001:db8:77::1")
     assert not connects(one, "10.77.1.8", 7777)
     assert not connects(one, "2001:db8:77::1:8", 7777)
     assert connects(one, FAR, 7777)
 
 
 def test_internet_does_not_reach_a_phone(gate: GateLab) -> None:
-    """Nobody outside begins a connection to a phone, admitted or not, nor to the clients' side of the kiosk."""
+    """Nobody outside begins a connection to an admitted phone, not even from where the phone may go itself."""
     phone = gate.known_phone(10)
     gate.admit(10, access="all")
     phone.start([sys.executable, "-m", "http.server", "7778"])
-    until(lambda: phone.run(["curl", "-s", "http://127.0.0.1:7778/"]).ok, "the phone serves")
-    done = gate.lab.internet.run(["curl", "-s", "-m", "1", "http://10.77.1.10:7778/"])
-    assert done.status == 28
+    page = ["curl", "-s", "-m", "1", "http://10.77.1.10:7778/"]
+    until(lambda: phone.run(page).ok, "the phone serves")
+    assert connects(phone, "203.0.113.50", 22)
+    assert gate.lab.internet.run([*page, "--interface", "203.0.113.50"]).status == 28
 
 
 def test_trusted_device_needs_no_acceptance(gate: GateLab) -> None:
@@ -229,7 +231,10 @@ def test_refused_device_stays_out(gate: GateLab) -> None:
     gate.line.refuse(ip_address("10.77.1.11"))
     assert not connects(phone, FAR, 7005)
     assert gate.line.admit(ip_address("10.77.1.11"), 60, "web") is None
+    # nor would an element that somebody puts there by hand help
+    gate.nft(f"add element inet quietbell admitted4 {{ {phone.mac} . 10.77.1.11 timeout 60s : 0x52 }}")
     assert not connects(phone, FAR, 443)
+    assert 443 not in {one.port for one in from_phone(gate, 11)}
     assert phone.curl("http://10.77.0.1/").body == PORTAL_WORDS
     assert "reason=refused-device" in gate.log.read_text(encoding="utf-8")
 
