@@ -22,12 +22,12 @@ from importlib import resources
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from firmware import bundle, device
-from firmware.byod import Byod
+from firmware import bundle
+from firmware.byod import Byod, parse_byod
 from firmware.errors import BadSettings
 from firmware.memory import forbid_dumps, give_back_freed
 from firmware.network_settings import NetworkSettings, load_network
-from firmware.profile import Profile
+from firmware.profile import Profile, parse_profile
 from firmware.settings import DeviceKind, DeviceSettings, Root, load_device
 from firmware.watchdog import Watchdog
 from kiosk.portal import server
@@ -35,6 +35,7 @@ from kiosk.portal.captive import HTTP_PORT, HTTPS_PORT, Portal
 from kiosk.portal.front import Front, make_reflex
 from kiosk.portal.gate import line as gate_line
 from kiosk.portal.gatekeeper import Gate, Gatekeeper, NoGate, Stores
+from kiosk.portal.issued import read_issued
 from kiosk.portal.kiosk_line import SOCKET_NAME, KioskLine
 from kiosk.portal.loopback_gate import LoopbackGate
 from kiosk.portal.pages import Pages, PortalFacts
@@ -77,13 +78,18 @@ class Bundle:
 
 
 def load_bundle(root: Root) -> Bundle:
-    """Raises BadSettings for whatever is missing or wrong in it."""
+    """Raises TechnicianError for whatever is missing or wrong in it."""
     settings = load_device(root)
-    device.expect_kind(settings, DeviceKind.KIOSK, root)
-    network, byod = load_network(root), device.load_byod(root)
-    if byod is None:
-        raise BadSettings(root.public / bundle.PORTAL, "", "is missing: copy the device's bundle here again")
-    return Bundle(settings, network, byod, device.load_profile(root), device.load_voucher_key(root))
+    if settings.kind is not DeviceKind.KIOSK:
+        raise BadSettings(root.public / bundle.DEVICE_TOML, "device.kind", f'is "{settings.kind}"; use a kiosk bundle')
+    network, issued = load_network(root), read_issued(root)
+    return Bundle(
+        settings=settings,
+        network=network,
+        byod=parse_byod(issued.portal, str(root.public / bundle.PORTAL)),
+        profile=parse_profile(issued.profile, str(root.public / bundle.PROFILE)),
+        voucher_key=issued.voucher_key,
+    )
 
 
 def portal_of(found: Bundle) -> Portal:
@@ -227,7 +233,6 @@ def open_stores(folder: Path, found: Bundle) -> Stores:
 
 def make_store_folder(root: Root) -> Path:
     """The portal's own folder, which the kiosk process need not be able to open. Raises StoreFault."""
-    device.make_folders(root)
     folder = root.store / STORE_FOLDER
     bundle.make_folder(folder, bundle.SECRET_FOLDER_MODE)
     return folder
