@@ -1,4 +1,4 @@
-"""`quietbell demo`: make the site, start broker, desk and kiosk, then leave them to a person or play the journey.
+"""`quietbell demo`: make the site, start broker, desk, kiosk and portal, leave them to a person or play the journey.
 
 Owns the order of things and the ending: whatever happens, every process that was started is ended and the site's
 folder is removed.
@@ -20,8 +20,11 @@ import click
 
 from firmware.errors import BadInput, TechnicianError
 from kiosk.demo.broker import DemoBroker, choose_broker
+from kiosk.demo.ground import Ground, LoopbackGround, choose_ground
 from kiosk.demo.journey import Journey
 from kiosk.demo.legend import legend
+from kiosk.demo.persona import Persona
+from kiosk.demo.pictures import Camera
 from kiosk.demo.processes import Running, start_unit
 from kiosk.demo.throwaway import ThrowawaySite, make_site
 from kiosk.rehearsal import Unit
@@ -39,24 +42,41 @@ _SHOWN_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY")
 def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
     """Run a throw-away site on this machine."""
     play = headless or not any(os.environ.get(name) for name in _SHOWN_VARIABLES)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, _end)
     if play:
         _make_folder(out)
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="quietbell-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         click.echo("Making a throw-away site: keys, certificates, readers. This takes a few seconds.", err=True)
-        site = make_site(folder / "site", profile, "1280x720" if play else "800x480")
+        ground = _lay_ground(stack, folder, play)
+        site = make_site(folder / "site", profile, "1280x720" if play else "800x480", ground.portal_words())
         running = choose_broker(broker, site.path / "broker", site.port)
         click.echo(running.banner, err=True)
         running.start()
         stack.callback(running.stop)
         kiosk, desk = (_start(stack, kind, root, play) for kind, root in (("kiosk", site.kiosk), ("desk", site.desk)))
+        ground.open(site.kiosk)
+        click.echo(ground.way, err=True)
         if play:
-            _play(site, running, out)
+            _play(site, running, ground, out)
         else:
-            click.echo(legend(site))
+            click.echo(legend(site, ground.own, Persona(ground).open().languages))
             _watch(kiosk, desk)
+
+
+def _lay_ground(stack: ExitStack, folder: Path, play: bool) -> Ground:
+    """Where the phone will stand. A browser on this machine is on no other network than this machine's."""
+    wanted: Ground = choose_ground(folder / "lab") if play else LoopbackGround("")
+    stack.callback(wanted.close)
+    try:
+        wanted.make()
+    except TechnicianError as problem:
+        wanted.close()
+        wanted = LoopbackGround(f"; a network of its own cannot be made ({problem})")
+        stack.callback(wanted.close)
+    return wanted
 
 
 def _start(stack: ExitStack, kind: str, root: Path, play: bool) -> Running:
@@ -74,12 +94,19 @@ def _make_folder(out: Path) -> None:
         raise BadInput(f"--out {out}: cannot be made ({problem.strerror}): choose another folder") from problem
 
 
-def _play(site: ThrowawaySite, broker: DemoBroker, out: Path) -> None:
+def _play(site: ThrowawaySite, broker: DemoBroker, ground: Ground, out: Path) -> None:
     """No display: the machine itself taps, talks and answers."""
     for old in out.glob("*.png"):
         old.unlink()
     journey = Journey(
-        kiosk=Unit(site.kiosk / "run"), desk=Unit(site.desk / "run"), broker=broker, site=site, out=out, say=click.echo
+        kiosk=Unit(site.kiosk / "run"),
+        desk=Unit(site.desk / "run"),
+        broker=broker,
+        site=site,
+        ground=ground,
+        camera=Camera(ground, site.path.parent / "browser", lambda line: click.echo(line, err=True)),
+        out=out,
+        say=click.echo,
     )
     journey.play()
     click.echo(f"Every truth was reached. Pictures: {out}/", err=True)
@@ -101,5 +128,10 @@ def _environment(kind: str, play: bool) -> Mapping[str, str]:
     return {**os.environ, **extra}
 
 
-def _interrupt(*_: object) -> None:
-    sys.exit(128 + signal.SIGTERM)
+def _end(number: int, frame: object) -> None:
+    """Once: a second Ctrl-C must not stop us from ending what we started."""
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)

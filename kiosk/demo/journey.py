@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import cast
 
 from kiosk.demo.broker import DemoBroker
+from kiosk.demo.ground import Ground
+from kiosk.demo.phone_journey import PhoneJourney
+from kiosk.demo.pictures import Camera
 from kiosk.demo.throwaway import PEOPLE, ThrowawaySite
 from kiosk.rehearsal import Json, NotReached, Unit
 
@@ -26,10 +29,20 @@ class Journey:
     """One play through everything. `say` gets each line."""
 
     def __init__(
-        self, *, kiosk: Unit, desk: Unit, broker: DemoBroker, site: ThrowawaySite, out: Path, say: Callable[[str], None]
+        self,
+        *,
+        kiosk: Unit,
+        desk: Unit,
+        broker: DemoBroker,
+        site: ThrowawaySite,
+        ground: Ground,
+        camera: Camera,
+        out: Path,
+        say: Callable[[str], None],
     ) -> None:
         self._kiosk, self._desk, self._broker, self._site = kiosk, desk, broker, site
         self._out, self._say = out, say
+        self._phone = PhoneJourney(ground=ground, camera=camera, desk=desk, kiosk=site.kiosk, close=self._close)
         self._began = time.monotonic()
         self._pictures = 0
 
@@ -39,6 +52,7 @@ class Journey:
         self._report()
         self._answer()
         self._silent_call()
+        self._phone.play(self._phone_step)
         self._broker_dies()
         self._private_report()
         self._nobody_on_duty()
@@ -203,6 +217,11 @@ class Journey:
         for unit, who in ((self._kiosk, "kiosk"), (self._desk, "desk")):
             unit.snapshot(self._out / f"{self._pictures:02}-{name}-{who}.png")
         self._say(json.dumps({"step": name, "at_ms": at_ms}))
+
+    def _phone_step(self, name: str) -> None:
+        """The same with a third picture, if this machine can make one."""
+        self._step(name)
+        self._phone.picture(self._out / f"{self._pictures:02}-{name}-phone.png")
 
 
 def _told(state: Json, name: str) -> Json:

@@ -32,8 +32,11 @@ class ThrowawaySite:
     port: int
 
 
-def make_site(path: Path, profile: str, kiosk_screen: str) -> ThrowawaySite:
-    """`kiosk_screen`: 800x480 or 1280x720. Raises TechnicianError with the line of whichever command failed."""
+def make_site(path: Path, profile: str, kiosk_screen: str, portal_words: Sequence[str]) -> ThrowawaySite:
+    """`kiosk_screen`: 800x480 or 1280x720. `portal_words`: what the kiosk's network is, as `site portal` is told.
+
+    Raises TechnicianError with the line of whichever command failed.
+    """
     port = _free_port()
     recovery = path.parent / "recovery.key"
     quietbell(
@@ -49,6 +52,7 @@ def make_site(path: Path, profile: str, kiosk_screen: str) -> ThrowawaySite:
     )
     _make_readers(desk)
     quietbell("site", "adopt", str(path), "--from", str(desk))
+    quietbell("site", "portal", str(path), kiosk.name, *portal_words)
     return ThrowawaySite(path, kiosk, desk, port)
 
 
