@@ -44,7 +44,7 @@ class TalkForm:
 
     `tried` and `unsent`: the report, or these answers of an addition, were handed over and are not known to be saved;
     `unsure`: nobody can tell. `digest` are the five words that were looked up. `choice`, `go` and `words` are what was
-    pressed and typed.
+    pressed and typed; `mark` is what this portal puts beside each nonce that it gives out.
     """
 
     form: bytes
@@ -63,6 +63,7 @@ class TalkForm:
     choice: str = ""
     go: str = ""
     words: str = ""
+    mark: str = ""
 
     @property
     def pending(self) -> bool:
@@ -162,6 +163,7 @@ def _parsed(untrusted: Mapping[str, str], policy: Policy) -> TalkForm:
         choice=untrusted.get("choice", "")[:64],
         go=untrusted.get("go", "")[:16],
         words=clean_words(untrusted.get("words", "")[:WORDS_CHARACTERS_MOST]),
+        mark=untrusted.get("mark", "")[:64],
     )
 
 

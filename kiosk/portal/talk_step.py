@@ -6,6 +6,8 @@ and what that says goes back into the flow as if it had come from the outbox. Of
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -47,6 +49,7 @@ from kiosk.talk.state import (
 
 # What a form's other buttons say, beside the options of the flow.
 GO_BACK, GO_LOOK, GO_AGAIN = "back", "look", "again"
+_KEY_BYTES, _MARK_BYTES = 32, 16
 _CHARACTERS = {Field.TEXT: TEXT_CHARACTERS, Field.NAME: NAME_CHARACTERS, Field.CODE: flow.FIELD_CHARACTERS[Field.CODE]}
 _USES_WORDS = (questions.SEND_WORDS.id, questions.LOOK_UP_CODE.id)
 _NOT_HERE = NOT_FROM_A_PHONE | {questions.SHOW_WORDS.id, questions.DOT_WORDS.id, questions.TAKE_BACK_CALL.id}
@@ -83,7 +86,12 @@ class TalkSteps:
         self, line: KioskLine, policy: Policy, *, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes]
     ) -> None:
         self.line, self.policy, self.now_ms = line, policy, now_ms
-        self._random_bytes = random_bytes
+        self._random_bytes, self._key = random_bytes, random_bytes(_KEY_BYTES)
+
+    def mark(self, form: TalkForm) -> str:
+        """Stands on the page beside the nonce. A page of another site can have a reader's browser send us a form, but
+        cannot see one of ours: without its mark nothing is said in anybody's name."""
+        return hmac.digest(self._key, form.form, hashlib.sha256)[:_MARK_BYTES].hex()
 
     def fresh(self) -> bytes:
         """A nonce for a page."""
@@ -95,7 +103,10 @@ class TalkSteps:
         return self.look(Shown(state_of(form, self.policy, language=language, now_ms=now_ms), form, now_ms))
 
     def take(self, form: TalkForm, language: str, *, secure: bool) -> Shown | None:
-        """What a press leads to; None: away from the talk."""
+        """What a press leads to; None: away from the talk. A press without our mark, be it somebody else's or of a page
+        from before this start, leads to the page that it came from, to be pressed there."""
+        if not hmac.compare_digest(form.mark.encode(), self.mark(form).encode()):
+            form = replace(form, choice="", go="")
         if form.go == GO_AGAIN:
             return self.begin(language)
         step = _Step(self, form, language, secure)

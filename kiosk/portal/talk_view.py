@@ -23,6 +23,8 @@ from kiosk.talk.truths import DutyView, Facts, Say, Sign, Truth, sentence
 # At most this many answers stand one under the other; more stand side by side.
 LISTED_MOST = 4
 _TRUTHS = frozenset({ScreenId.TRUTHS, ScreenId.FOUND})
+# Before something goes over the air that tells who reports what, where they can be met, or how to look later.
+_TELLING = frozenset({ScreenId.DANGER, ScreenId.SEND, ScreenId.MEET, ScreenId.CODE, ScreenId.LOOK_UP})
 _DROPPED = NOT_FROM_A_PHONE | {
     questions.SHOW_WORDS.id,
     questions.DOT_WORDS.id,
@@ -102,7 +104,7 @@ def phone_page(shown: Shown, policy: Policy, say: Say, *, secure: bool) -> Phone
         lines=_lines(page, policy, sign, say),
         lines_first=bool(page.help_lines),
         notes=_notes(shown, say),
-        foot_note=say(phone.NOT_ENCRYPTED) if state.screen is ScreenId.DANGER and not secure else "",
+        foot_note=say(phone.NOT_ENCRYPTED) if state.screen in _TELLING and not secure else "",
         strip=page.strip,
         hide=page.hide,
         back=page.back if state.history else "",

@@ -83,7 +83,7 @@ class _TalkWeb:
             "talk.html",
             request,
             page=view,
-            hidden=shown.form.hidden(),
+            hidden={**shown.form.hidden(), "mark": self._steps.mark(shown.form)},
             words=shown.form.words,
             icon=self._turned if words.right_to_left else self._pages.picture,
         )
