@@ -43,8 +43,10 @@ from kiosk.portal.voucher_uses import VoucherUses
 
 _log = logging.getLogger("quietbell.portal.gatekeeper")
 
-# For everybody together: 32 bits of proof hold against five guesses a minute, not against five for each phone.
+# Of each device, so that nobody's wrong words shut out a guest; and of all together, however many somebody makes up:
+# 32 bits of proof hold against sixty guesses a minute for 136 years.
 WRONG_VOUCHERS = 5
+WRONG_VOUCHERS_OF_ALL = 60
 WRONG_VOUCHERS_MS = 60_000
 # Questions to the gate side by side; it answers eight.
 ASKING_THREADS = 6
@@ -105,17 +107,20 @@ class Stores:
 
 
 class Guesses:
-    """How many wrong vouchers came lately; pure."""
+    """Who brought wrong vouchers in the last minute; pure."""
 
     def __init__(self) -> None:
-        self._wrong: deque[int] = deque(maxlen=WRONG_VOUCHERS)
+        self._wrong: deque[tuple[int, bytes]] = deque(maxlen=WRONG_VOUCHERS_OF_ALL)
 
-    def resting(self, now_ms: int) -> bool:
-        """Whether no voucher is looked at just now."""
-        return len(self._wrong) == WRONG_VOUCHERS and now_ms - self._wrong[0] < WRONG_VOUCHERS_MS
+    def resting(self, pseudonym: bytes, now_ms: int) -> bool:
+        """Whether no voucher of this device is looked at just now."""
+        while self._wrong and now_ms - self._wrong[0][0] >= WRONG_VOUCHERS_MS:
+            self._wrong.popleft()
+        own = sum(name == pseudonym for _, name in self._wrong)
+        return own >= WRONG_VOUCHERS or len(self._wrong) >= WRONG_VOUCHERS_OF_ALL
 
-    def wrong(self, now_ms: int) -> None:
-        self._wrong.append(now_ms)
+    def wrong(self, pseudonym: bytes, now_ms: int) -> None:
+        self._wrong.append((now_ms, pseudonym))
 
 
 class Gatekeeper:
@@ -189,7 +194,7 @@ class Gatekeeper:
         standing = await self.standing(address)
         if standing is None:
             raise Refused("stranger")
-        voucher = await self._voucher(untrusted_words)
+        voucher = await self._voucher(standing.pseudonym, untrusted_words)
         admitting = self._stores.vouchers.check(voucher, standing.wall_ms, pseudonym=standing.pseudonym)
         if admitting.audience not in self.byod.audiences:
             raise Refused("unknown-voucher")
@@ -209,7 +214,7 @@ class Gatekeeper:
         document = known(self.byod, digest)
         if document is None:
             raise Refused("not-in-force")
-        voucher = await self._voucher(untrusted_words) if untrusted_words else None
+        voucher = await self._voucher(standing.pseudonym, untrusted_words) if untrusted_words else None
         made = await self._write(lambda: self._accepted(standing, document, voucher))
         if isinstance(made, NotNow):
             return Standing(standing.pseudonym, standing.audience, made, False, standing.wall_ms)
@@ -298,17 +303,17 @@ class Gatekeeper:
             return None
         return Admitting(standing.audience, acceptance.voucher_until_ms)
 
-    async def _voucher(self, untrusted_words: str) -> Voucher:
+    async def _voucher(self, pseudonym: bytes, untrusted_words: str) -> Voucher:
         key = self._stores.voucher_key
         if key is None:
             raise Refused("unknown-voucher")
-        if self._guesses.resting(self._monotonic_ms()):
+        if self._guesses.resting(pseudonym, self._monotonic_ms()):
             raise Refused("resting")
         try:
             return await self._run(self._asking, lambda: read_words(untrusted_words, key))
         except Refused as refusal:
             if refusal.reason == "unknown-voucher":
-                self._guesses.wrong(self._monotonic_ms())
+                self._guesses.wrong(pseudonym, self._monotonic_ms())
             raise
 
     async def _ask(self, question: Callable[[], _T]) -> _T:
