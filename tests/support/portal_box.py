@@ -42,6 +42,7 @@ from kiosk.talk.handover import (
     read_request,
 )
 from tests.support.portal_root import LAB_PLAN
+from tests.support.reachable_python import reachable
 from tests.support.site import PEOPLE, SITE_NAME, MadeSite, make_site
 from tests.support.until import look_again
 
@@ -94,10 +95,11 @@ class Staff:
             self._server.stop()
             self._server = None
 
-    def open_lesson(self, seconds: float) -> None:
-        """From now on; returns when the portal has heard of it."""
-        self._until = time.monotonic() + seconds
+    def open_lesson(self, seconds: float) -> float:
+        """From now on; returns when the portal has heard of it: the moment when it ends."""
+        self._until = ends = time.monotonic() + seconds
         self.heard()
+        return ends
 
     def close_lesson(self) -> None:
         self.open_lesson(0)
@@ -215,6 +217,11 @@ class PortalBox:
         path = self.logs / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def issue(self, rules: bytes, profile: bytes) -> None:
+        """The technician signs other rules, and copies the public half of the bundle to this unit."""
+        self.made.site.issue_policy(profile, rules)
+        shutil.copytree(self.made.kiosks[0].public, self.root.public, dirs_exist_ok=True)
+
     # --- phones and facts ---
 
     @property
@@ -237,14 +244,17 @@ class PortalBox:
 
     def as_user(self, user: User, *words: str, groups: Sequence[int] = (), text: str = "") -> tuple[int, str, str]:
         """Run a program in the box as somebody; (status, output, errors)."""
-        done = self.lab.box.run([*user.words(*groups), *words], text=text)
+        done = self.lab.box.run(self._reachable([*user.words(*groups), *words]), text=text)
         return done.status, done.output, done.errors
 
     # --- how ---
 
     def _begin(self, name: str, user: Sequence[str], *words: str) -> None:
         command = [*user, sys.executable, "-m", "firmware", *words, "--root", str(self.root.path)]
-        self._running[name] = self.lab.box.start(command, log=self.logs / f"{name}.log")
+        self._running[name] = self.lab.box.start(self._reachable(command), log=self.logs / f"{name}.log")
+
+    def _reachable(self, words: Sequence[str]) -> list[str]:
+        return reachable(words, self.lab.folder / "parking")
 
     def _succeeds(self, words: Sequence[str]) -> bool:
         return self.lab.box.run(words).ok
