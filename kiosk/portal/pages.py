@@ -25,6 +25,9 @@ from kiosk.words import SOURCE_LANGUAGE, Words, checked, own_name
 # Longer queries are not ours; a page names its own address once for each language.
 QUERY_CHARACTERS = 200
 ACCEPT_LANGUAGE_CHARACTERS = 200
+# Over HTTPS who listens still sees how long a page is, and so which. With its sheet it stays below 20 kB; longer than
+# this is only the survey, in some languages.
+PAGE_BYTES_LEAST, PAGE_BYTES_STEP = 11 * 1024, 512
 # What a phone may keep: only the sheet, which is named by its content.
 SHEET_SECONDS = 86_400
 
@@ -115,6 +118,8 @@ class Pages:
             talk_path=path("talk"),
             **context,
         )
+        if self.secure(request):
+            text += _padding(len(text.encode()))
         return HTMLResponse(text, status, headers={**HEADERS, "Content-Language": language, **headers})
 
     def part(self, template: str, language: str, **context: object) -> Markup:
@@ -220,6 +225,12 @@ def _style_sheet() -> bytes:
     text = re.sub(r"\s*([{};,])\s*", r"\1", text).replace(";}", "}")
     # only after a property's name: before a pseudo-class a space means "inside"
     return re.sub(r"(?<=[a-z]): ", ":", text).strip().encode()
+
+
+def _padding(length: int) -> str:
+    """Blanks after the page's end that make nearly all pages equally long."""
+    target = max(PAGE_BYTES_LEAST, length + -length % PAGE_BYTES_STEP)
+    return "\n" * (target - length)
 
 
 def _inline(name: str) -> Markup:

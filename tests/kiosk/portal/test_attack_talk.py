@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kiosk.talk import phone as said
+from tests.support.broker import ThrowAwayCa
 from tests.support.talk_phone import LivingKiosk, Phone, phones
 from tests.support.talk_portal import kept
 
@@ -88,3 +90,18 @@ def test_a_page_that_others_can_read_says_so_before_each_thing_that_gives_somebo
     while phone.page.screen != "meet":
         phone.press("skip")
     assert said.NOT_ENCRYPTED in phone.page.text
+
+
+@pytest.mark.requirement("L1", "D1")
+def test_over_https_the_length_of_a_page_does_not_say_which_it_is(kiosk: LivingKiosk, tmp_path: Path) -> None:
+    """Who listens to an encrypted page sees its length: danger, category, advice and truths all have the same."""
+    ca = ThrowAwayCa(tmp_path / "ca")
+    server = ca.issue_server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate_file, server.key_file)
+    trust = ssl.create_default_context(cafile=str(ca.certificate_file))
+    with phones(kiosk, context=context, seconds=0.0) as port:
+        phone = Phone(port, trust=trust)
+        pages = [phone.page, *(phone.press(choice) for choice in ("no", "no", "bullying", "send", "advice", "code"))]
+        assert len({page.screen for page in pages}) == 7
+        assert len({(len(page.raw.encode()), len(str(page.headers))) for page in pages}) == 1
