@@ -11,10 +11,14 @@ import random as random_module
 import re
 import unicodedata
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from firmware.errors import BadInput
-from firmware.identity import RouteSheet
 from firmware.messages import encode
+
+if TYPE_CHECKING:
+    # The portal reads vouchers with these words and needs no keys: 7 MB of its memory.
+    from firmware.identity import RouteSheet
 
 WORD_BITS = 11
 # Six of 2,048 words are 66 bits; at 0.15 s a guess (Argon2id, 64 MiB) that is out of reach for a stolen disk.
