@@ -53,13 +53,14 @@ class Live:
     garden6: tuple[Timed, ...] = ()
 
 
-def admit_text(new: Sequence[Admission], known: Iterable[Admission]) -> str:
+def admit_text(new: Sequence[Admission], known: Iterable[Admission], ousted: Iterable[Admission] = ()) -> str:
     """Admit each, or give it a new time. `known`: what the table may hold already, which the first `add` must match.
+    `ousted`: pairs of other devices with these addresses.
 
     nft renews no element: add (so that delete finds it, even if it has just run out), delete, add anew.
     """
     marks = {(one.mac, one.address): one.mark for one in known}
-    lines = []
+    lines = [line for one in ousted for line in _pair_gone(one)]
     for one in new:
         pair, places = f"{one.mac} . {one.address}", _places(one.address)
         held = marks.get((one.mac, one.address), one.mark)
@@ -76,9 +77,8 @@ def revoke_text(gone: Sequence[Admission]) -> str:
     """End these admissions, also if they have just run out by themselves."""
     lines = []
     for one in gone:
-        pair, places = f"{one.mac} . {one.address} : {one.mark:#x}", _places(one.address)
-        lines += [f"{verb} element {TABLE} {places[0]} {{ {pair} }}" for verb in ("add", "delete")]
-        lines += [f"{verb} element {TABLE} {places[1]} {{ {one.address} }}" for verb in ("add", "delete")]
+        lines += _pair_gone(one)
+        lines += [f"{verb} element {TABLE} {_places(one.address)[1]} {{ {one.address} }}" for verb in ("add", "delete")]
     return _text(lines)
 
 
@@ -97,6 +97,11 @@ def read_live(listed: Mapping[str, Sequence[object]]) -> Live:
         garden4=_timed(listed.get("garden4", ())),
         garden6=_timed(listed.get("garden6", ())),
     )
+
+
+def _pair_gone(one: Admission) -> list[str]:
+    pair = f"{one.mac} . {one.address} : {one.mark:#x}"
+    return [f"{verb} element {TABLE} {_places(one.address)[0]} {{ {pair} }}" for verb in ("add", "delete")]
 
 
 def _places(address: Address) -> tuple[str, str]:

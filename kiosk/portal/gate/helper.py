@@ -253,6 +253,9 @@ def _address(untrusted: str) -> Address:
         address = ip_address(untrusted)
     except ValueError:
         raise Refused("malformed", "no address") from None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
+    if isinstance(address, IPv6Address):
+        if address.scope_id:
+            # a zone may hold any letters, and addresses go into nft's own language
+            raise Refused("malformed", "an address with a zone")
+        return address.ipv4_mapped or address
     return address

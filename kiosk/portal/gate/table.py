@@ -80,14 +80,16 @@ class Table:
         return len({mac for mac, address in self._held if address.version == 6})
 
     def admit(self, new: Sequence[Admission]) -> None:
-        """All of them or none. Raises NftFault."""
+        """All of them or none; an address is one device's, so whoever had it before has it no more. Raises NftFault."""
         try:
-            self._nft.run(admit_text(new, self._matching(new)))
+            self._nft.run(admit_text(new, self._matching(new), self._ousted_by(new)))
         except NftFault:
             # the copy was wrong: somebody else has changed our table
             _log.warning("table-differs")
             self._learn(self._listed())
-            self._nft.run(admit_text(new, self._matching(new)))
+            self._nft.run(admit_text(new, self._matching(new), self._ousted_by(new)))
+        for one in self._ousted_by(new):
+            del self._held[one.mac, one.address]
         self._hold(new)
 
     def revoke(self, gone: Sequence[Admission]) -> None:
@@ -118,6 +120,15 @@ class Table:
     def _matching(self, wanted: Sequence[Admission]) -> list[Admission]:
         """Those of them that we hold, as we hold them."""
         return [replace(one, mark=held.mark) for one in wanted if (held := self._held.get((one.mac, one.address)))]
+
+    def _ousted_by(self, new: Sequence[Admission]) -> list[Admission]:
+        """What others hold of these addresses. Two with one address would end each other's replies with their own."""
+        owners = {one.address: one.mac for one in new}
+        return [
+            Admission(mac, address, held.mark, 0)
+            for (mac, address), held in self._held.items()
+            if owners.get(address, mac) != mac
+        ]
 
     def _listed(self) -> Live:
         return read_live(elements_of(self._nft, _LISTED))

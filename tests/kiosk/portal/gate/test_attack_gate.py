@@ -1,0 +1,73 @@
+"""A laptop on the Wi-Fi against a real gate: somebody else's address, devices that do not exist, names as a tunnel."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from firmware.errors import TechnicianError
+from kiosk.netlab import BOX, Phone
+from tests.support import attacker_tools
+from tests.support.gate_lab import GateLab, gate_lab, until
+from tests.support.root import needs_root
+
+pytestmark = needs_root
+
+FAR = "http://203.0.113.7/"
+
+
+@pytest.fixture
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateLab]:
+    with gate_lab(tmp_path_factory.mktemp("gate")) as made:
+        yield made
+
+
+def tool(phone: Phone, *words: str) -> int:
+    done = phone.run([sys.executable, attacker_tools.__file__, *words])
+    assert done.ok, done.errors
+    return int(json.loads(done.output))
+
+
+def heard_as(gate: GateLab, phone: Phone, address: str) -> None:
+    """The kernel's neighbour table says that this phone has the address now."""
+    gate.lab.box.run(["ip", "neigh", "del", address, "dev", BOX.client_interface])
+    phone.curl("http://10.77.0.1/", seconds=3)
+    there = gate.lab.box.run(["ip", "neigh", "show", address]).output
+    assert phone.mac in there, there
+
+
+@pytest.mark.requirement("B1")
+def test_whoever_takes_an_address_cuts_nobody_off_with_their_own_end(gate: GateLab) -> None:
+    """Somebody claims a phone's address for a moment and is admitted with it for two seconds. The address has one owner
+    at a time: the phone is off while the other has it, and once it has its address again it is admitted with all of
+    its time, in both directions, beyond the other's end."""
+    phone, other = gate.known_phone(3), gate.lab.phone(4)
+    gate.admit(3, 600, "all")
+    assert phone.curl(FAR).status == 200
+    other.set_address("10.77.1.3/22", router="10.77.0.1")
+    heard_as(gate, other, "10.77.1.3")
+    assert gate.line.admit(ip_address("10.77.1.3"), 2, "all") is not None
+    pairs = gate.nft("list", "map", "inet", "quietbell", "admitted4")
+    assert phone.mac not in pairs
+    assert other.mac in pairs
+    other.ip("address", "flush", "dev", "wlan0")
+    heard_as(gate, phone, "10.77.1.3")
+    # As the portal does when the phone's page is opened, and every half minute.
+    gate.admit(3, 600, "all")
+    until(lambda: other.mac not in gate.nft("list", "map", "inet", "quietbell", "admitted4"), "the other's end")
+    assert phone.curl(FAR).status == 200
+
+
+@pytest.mark.parametrize("address", ["10.77.1.5%x", "2001:db8:77::1:5%x", "2001:db8:77::1:5%x }; flush ruleset"])
+def test_a_zone_is_no_way_into_the_rules(gate: GateLab, address: str) -> None:
+    """A hostile portal writes nft's language behind an address: it gets no answer, and the rules stand."""
+    gate.known_phone(5)
+    before = gate.nft("list", "chain", "inet", "quietbell", "through")
+    line = gate.line
+    with pytest.raises((TechnicianError, ValueError)):
+        line.admit(ip_address(address), 60, "web")
+    assert gate.nft("list", "chain", "inet", "quietbell", "through") == before
