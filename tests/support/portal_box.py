@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -139,9 +139,11 @@ class PortalBox:
 
     # --- processes ---
 
-    def start(self, *, kiosk: bool = True) -> PortalBox:
-        """Everything. `kiosk` False: the test brings a real one."""
-        if kiosk:
+    def start(self, *, real_kiosk: bool = False) -> PortalBox:
+        """Everything; with the real kiosk process instead of `staff`, if asked."""
+        if real_kiosk:
+            self.start_kiosk()
+        else:
             self.staff.listen()
         if self.routes:
             self.render()
@@ -175,6 +177,12 @@ class PortalBox:
     def begin_portal(self) -> None:
         self._begin("portal", PORTAL.words(GATE.uid), "portal")
 
+    def start_kiosk(self) -> None:
+        """The kiosk process, without a screen and with no broker to reach."""
+        silent = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
+        self._begin("kiosk", KIOSK.words(), "kiosk", environment=silent)
+        self._wait("kiosk", lambda: self._listens(KIOSK_SOCKET))
+
     def start_resolver(self) -> None:
         words = ["dnsmasq", "--keep-in-foreground", f"--conf-file={self.rendered / 'dnsmasq.conf'}"]
         # what it would tell the journal
@@ -183,7 +191,7 @@ class PortalBox:
         self._wait("dnsmasq", lambda: "started, version" in self.log("dnsmasq"))
 
     def wait_for_gate(self) -> None:
-        self._wait("gate", self._gate_listens)
+        self._wait("gate", lambda: self._listens(GATE_SOCKET))
 
     def wait_for_portal(self) -> None:
         """Until it answers on all its ports."""
@@ -249,9 +257,11 @@ class PortalBox:
 
     # --- how ---
 
-    def _begin(self, name: str, user: Sequence[str], *words: str) -> None:
+    def _begin(self, name: str, user: Sequence[str], *words: str, environment: Mapping[str, str] | None = None) -> None:
         command = [*user, sys.executable, "-m", "firmware", *words, "--root", str(self.root.path)]
-        self._running[name] = self.lab.box.start(self._reachable(command), log=self.logs / f"{name}.log")
+        self._running[name] = self.lab.box.start(
+            self._reachable(command), log=self.logs / f"{name}.log", environment=environment
+        )
 
     def _reachable(self, words: Sequence[str]) -> list[str]:
         return reachable(words, self.lab.folder / "parking")
@@ -259,11 +269,11 @@ class PortalBox:
     def _succeeds(self, words: Sequence[str]) -> bool:
         return self.lab.box.run(words).ok
 
-    def _gate_listens(self) -> bool:
+    def _listens(self, name: str) -> bool:
         """We are nobody to it, and hang up again."""
         with socket.socket(socket.AF_UNIX) as line:
             try:
-                line.connect(str(self.root.run / GATE_SOCKET))
+                line.connect(str(self.root.run / name))
             except OSError:
                 return False
         return True
@@ -370,7 +380,7 @@ def portal_box(
         try:
             yield box
         except BaseException as problem:
-            problem.add_note("\n".join(f"--- {name}\n{box.log(name)}" for name in ("gate", "portal")))
+            problem.add_note("\n".join(f"--- {name}\n{box.log(name)}" for name in ("gate", "portal", "kiosk")))
             raise
         finally:
             box.staff.stop()

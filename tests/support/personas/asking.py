@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from kiosk.netlab import Phone
 
@@ -85,7 +86,7 @@ class Handset:
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         return Reply(status, body, headers, str(facts.get("remote_ip", "")))
 
-    def resolve(self, name: str) -> list[str]:
-        """IPv4 addresses, as the system's resolver says."""
-        done = self.phone.run(["getent", "ahostsv4", name])
+    def resolve(self, name: str, family: Literal[4, 6] = 4) -> list[str]:
+        """Addresses, as the system's resolver says."""
+        done = self.phone.run(["getent", f"ahostsv{family}", name])
         return list(dict.fromkeys(line.split()[0] for line in done.output.splitlines()))

@@ -26,6 +26,13 @@ class Form:
     method: str
     fields: dict[str, str] = field(default_factory=dict)
     button: str = ""
+    # name and value of each button
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+    def pressed(self, name: str, value: str) -> Form:
+        """What is sent when this one of its buttons is pressed. Raises AssertionError when there is none."""
+        assert (name, value) in self.buttons, f"no button {name}={value} among {self.buttons}"
+        return Form(self.action, self.method, {**self.fields, name: value}, self.button)
 
 
 class _Reader(HTMLParser):
@@ -45,6 +52,8 @@ class _Reader(HTMLParser):
             self.forms.append(Form(named.get("action", ""), named.get("method", "get").lower()))
         elif tag == "input" and self.forms and "name" in named:
             self.forms[-1].fields[named["name"]] = named.get("value", "")
+        elif tag == "button" and self.forms:
+            self.forms[-1].buttons.append((named.get("name", ""), named.get("value", "")))
         elif tag == "a":
             self.links.append((named.get("href", ""), ""))
 
