@@ -19,6 +19,7 @@ from kiosk.talk.policy import HelpLine, Policy
 from kiosk.talk.questions import ScreenId
 from kiosk.talk.state import CodeState, Field
 from kiosk.talk.truths import DutyView, Facts, Say, Sign, Truth, sentence
+from kiosk.words import Words
 
 # At most this many answers stand one under the other; more stand side by side.
 LISTED_MOST = 4
@@ -76,9 +77,10 @@ class PhonePage:
     tell_again: str
 
 
-def phone_page(shown: Shown, policy: Policy, say: Say, *, secure: bool) -> PhonePage:
+def phone_page(shown: Shown, policy: Policy, words: Words, *, secure: bool) -> PhonePage:
     """The page that follows a step."""
-    state, duty = shown.state, DutyView(shown.duty.state, shown.duty.until)
+    say, state = words.text, shown.state
+    duty = DutyView(shown.duty.state, words.moment(shown.duty.until))
     page = talk_page(state, policy, duty, shown.now_ms, say)
     truth, sign = _truth(shown, page, policy, say)
     options = [option for option in page.options if option.id not in _DROPPED]

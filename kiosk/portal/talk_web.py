@@ -78,7 +78,7 @@ class _TalkWeb:
 
     def _page(self, request: Request, shown: Shown, secure: bool) -> Response:
         words = self._pages.words(request)
-        view = phone_page(shown, self._steps.policy, words.text, secure=secure)
+        view = phone_page(shown, self._steps.policy, words, secure=secure)
         return self._pages.html(
             "talk.html",
             request,

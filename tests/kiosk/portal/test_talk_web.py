@@ -496,6 +496,24 @@ def test_a_page_in_the_reader_s_language(kiosk: LivingKiosk, port: int) -> None:
     assert kiosk.do(kept)[0][1].language == "en-x-easy"
 
 
+@pytest.mark.parametrize(
+    ("until", "in_welsh", "english"),
+    [("08:15 tomorrow", "08:15 yfory", "tomorrow"), ("08:15 on Monday", "Dydd Llun", "Monday")],
+)
+def test_when_somebody_is_on_duty_again_is_said_in_the_reader_s_language(
+    kiosk: LivingKiosk, port: int, until: str, in_welsh: str, english: str
+) -> None:
+    """Beside the question and beside the truth: no English day in a Welsh sentence."""
+    kiosk.do(lambda turns: setattr(turns.site.desk, "duty", Duty(DutyState.OFF, until)))
+    connect(kiosk)
+    phone = Phone(port, language="cy")
+    for _ in range(2):
+        assert in_welsh in phone.page.text
+        assert english not in phone.page.text
+        if phone.page.screen == ScreenId.DANGER:
+            phone.press("yes")
+
+
 def test_pictures_turn_with_the_reader_as_at_the_kiosk() -> None:
     """The same ones on both."""
     assert TURNED == screen_pictures.TURNED
@@ -584,7 +602,7 @@ def test_no_forms_in_any_order_skip_danger_or_send_twice(
     line, counter = Deaf(), iter(range(10**6))
     line.there = there
     steps = TalkSteps(line, secondary(), now_ms=lambda: 1_000, random_bytes=lambda n: next(counter).to_bytes(n, "big"))
-    say = Words().text
+    words_shown = Words()
     shown = steps.begin("en")
     for number, (choice, go, words, tampered) in enumerate(presses):
         line.outcome, line.drafts = outcomes[number % len(outcomes)], []
@@ -601,7 +619,7 @@ def test_no_forms_in_any_order_skip_danger_or_send_twice(
             assert draft.meet not in ("here", "come-here")
             assert all(not getattr(draft, name) for name in ANSWERS) or draft.deed in (Deed.REPORT, Deed.ADDITION)
         shown = steps.begin("en") if followed is None else followed
-        page = phone_page(replace(shown, now_ms=5_000), secondary(), say, secure=secure)
+        page = phone_page(replace(shown, now_ms=5_000), secondary(), words_shown, secure=secure)
         assert page.title
         assert page.strip == STRIP
         assert secure or page.field in ("", "code")
