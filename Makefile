@@ -28,6 +28,7 @@ faults: set-up-test
 
 bench: set-up-test
 	@$(BIN)/quietbell bench path --json
+	@$(BIN)/quietbell bench portal --json
 
 lint: set-up-test
 	@$(BIN)/ruff check --quiet .
