@@ -250,9 +250,18 @@ class PortalBox:
         assert done.ok, done.errors
         return done.output
 
-    def as_user(self, user: User, *words: str, groups: Sequence[int] = (), text: str = "") -> tuple[int, str, str]:
+    def pid(self, name: str) -> int:
+        """`ip netns exec`, the shell and setpriv have all become the program: it is our child."""
+        return self._running[name].pid
+
+    def alive(self, name: str) -> bool:
+        return self._running[name].poll() is None
+
+    def as_user(
+        self, user: User, *words: str, groups: Sequence[int] = (), seconds: float = 60.0
+    ) -> tuple[int, str, str]:
         """Run a program in the box as somebody; (status, output, errors)."""
-        done = self.lab.box.run(self._reachable([*user.words(*groups), *words]), text=text)
+        done = self.lab.box.run(self._reachable([*user.words(*groups), *words]), seconds=seconds)
         return done.status, done.output, done.errors
 
     # --- how ---
@@ -308,9 +317,12 @@ class PortalBox:
             os.chown(place, user.uid, KIOSK.uid if place == root.run else user.uid)
             place.chmod(mode)
         for file in root.secret.iterdir():
-            user = PORTAL if file.name == bundle.VOUCHER_KEY else KIOSK
-            os.chown(file, user.uid, user.uid)
+            os.chown(file, KIOSK.uid, KIOSK.uid)
             file.chmod(0o600)
+        voucher_key = root.secret / bundle.VOUCHER_KEY
+        if voucher_key.exists():
+            os.chown(voucher_key, KIOSK.uid, PORTAL.uid)
+            voucher_key.chmod(0o640)
 
 
 USERS = (GATE, PORTAL, KIOSK)
