@@ -7,6 +7,7 @@ word for it. On loopback there is nothing to join and nobody to be kept out, so 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -23,10 +24,12 @@ ON_LINE = 204
 ORDER_SECONDS = 60.0
 # The gate is told with the next reconciling, half a minute away.
 ENDED_SECONDS = 75.0
+LOOK_EVERY_SECONDS = 0.5
 # A report without hurry takes the place of a heartbeat.
 REPORT_SECONDS = 45.0
 LESSON_MINUTES = 45
 NOT_NOW = "Not now"
+MESSAGE = "Your message"
 FREE_TEXT = "I saw it at the bus stop, too."
 
 Step = Callable[[str], None]
@@ -123,7 +126,7 @@ class PhoneJourney:
         step("phone-asks")
         for choice in ("no", "no", "bullying", "send"):
             self._phone.press(choice)
-        self._until("Your message", step, "phone-saved")
+        self._until(MESSAGE, step, "phone-saved")
         self._until("The office computer has it", step, "phone-displayed")
         self._desk.tap()
         self._until('pressed "I have it"', step, "phone-noticed")
@@ -134,9 +137,12 @@ class PhoneJourney:
 
     def _add_words(self, step: Step) -> None:
         """Over HTTPS with the portal's own name, and only then, the phone is asked for words."""
-        for choice in ("add-more", "someone-else", "information", "learner", "skip", "skip"):
+        # Each answer would travel with a heartbeat of its own, and delay the words.
+        for choice in ("add-more", "skip", "skip", "skip", "skip", "skip", "skip"):
             self._phone.press(choice)
         self._phone.press("send-words", words=FREE_TEXT)
+        if self._phone.sight.heading != MESSAGE:
+            raise self._phone.not_reached(MESSAGE)
         step("phone-words")
 
     def _close_report(self, step: Step) -> None:
@@ -144,10 +150,25 @@ class PhoneJourney:
         self._desk.touch("with-them")
         self._desk.touch("story")
         state = self._desk.wait_for(lambda seen: seen["scene"] == "storypage", "the story")
-        if not any("Phone" in text for text in cast(list[str], state["texts"])):
+        if not _shows("Phone")(state):
             raise self._desk.not_reached("that it came from a phone")
+        if self._lab is not None:
+            self._read_words()
         step("phone-read")
         self._close()
+
+    def _read_words(self) -> None:
+        """On the story's other page, once a heartbeat has brought them; a story is opened with what is there then."""
+        until = time.monotonic() + REPORT_SECONDS
+        while not _shows(FREE_TEXT)(self._desk.state()):
+            if time.monotonic() > until:
+                raise self._desk.not_reached("the words from the phone")
+            if "next" in _boxes(self._desk):
+                self._desk.touch("next")
+            else:
+                time.sleep(LOOK_EVERY_SECONDS)
+                self._home()
+                self._desk.touch("story")
 
     def _end(self, step: Step) -> None:
         """Staff end the lesson: the page says so, and nothing passes any more."""
@@ -176,8 +197,12 @@ class PhoneJourney:
         self._desk.touch(f"lesson:{minutes}")
 
     def _home(self) -> None:
-        while "home" in cast(list[str], self._desk.state()["boxes"]):
+        while "home" in _boxes(self._desk):
             self._desk.touch("home")
+
+
+def _boxes(unit: Unit) -> list[str]:
+    return cast(list[str], unit.state()["boxes"])
 
 
 def _told(page: Page) -> Json:
