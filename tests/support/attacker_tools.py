@@ -3,12 +3,14 @@
 flood MAC COUNT   so many questions for names to the box with this MAC, each from a device that does not exist
 ask COUNT         so many questions for names by UDP, as fast as can be; prints how many were answered
 ask_tcp COUNT     the same by TCP, as many in one packet as fit, over as many connections as it takes
+hold ADDRESS PORT COUNT  open so many connections and keep them; prints how many were opened
 """
 
 from __future__ import annotations
 
 import json
 import random
+import resource
 import socket
 import struct
 import sys
@@ -34,7 +36,7 @@ def flood(box_mac: str, count: str) -> object:
     line.bind((INTERFACE, 0))
     for number in range(int(count)):
         mac = b"\x02\xaa\xbb" + number.to_bytes(3, "big")
-        source = f"10.77.{2 + number // 250 % 2}.{number % 250 + 2}"
+        source = f"10.77.2.{number % 200 + 2}"
         head = bytes.fromhex(box_mac.replace(":", "")) + mac + b"\x08\x00"
         line.send(head + _packet(source, question(number)))
     return int(count)
@@ -104,7 +106,21 @@ def _answers(line: socket.socket) -> int:
     return answered
 
 
-COMMANDS: Mapping[str, Callable[..., object]] = {"flood": flood, "ask": ask, "ask_tcp": ask_tcp}
+def hold(address: str, port: str, count: str) -> object:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    held = []
+    for _ in range(int(count)):
+        line = socket.socket()
+        line.settimeout(WAIT_SECONDS)
+        try:
+            line.connect((address, int(port)))
+        except OSError:
+            break
+        held.append(line)
+    return len(held)
+
+
+COMMANDS: Mapping[str, Callable[..., object]] = {"flood": flood, "ask": ask, "ask_tcp": ask_tcp, "hold": hold}
 
 if __name__ == "__main__":
     print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

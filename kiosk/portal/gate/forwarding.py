@@ -34,6 +34,9 @@ class Forwarding:
             self._write(f"ipv4/conf/{place}/accept_redirects", "0")
         # a sender must be where its address is routed to
         self._write(f"ipv4/conf/{client}/rp_filter", "1")
+        for family in ("ipv4", *(("ipv6",) if self._network.address6 is not None else ())):
+            # what waits for an address that nobody has must not take the room of everybody's answers
+            self._write(f"{family}/neigh/{client}/unres_qlen_bytes", "1")
 
     def off(self) -> None:
         """Raises TechnicianError."""

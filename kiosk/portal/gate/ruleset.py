@@ -25,8 +25,16 @@ GARDEN_HOURS = 12
 # Beside a second's worth, which the kernel allows at once in any case. One GSO packet has up to 64 KB: a smaller burst
 # would stop a fast flow altogether.
 BURST_BYTES = 128 * 1024
-# Before acceptance names are for finding the portal, not for carrying a tunnel.
-QUESTIONS_PER_SECOND, QUESTIONS_BURST = 20, 200
+# Before acceptance names are for finding the portal, not for carrying a tunnel: some 25 questions a second, 250 at once.
+# In bytes, for one packet of TCP can hold a hundred.
+QUESTIONS = "2 kbytes/second burst 16 kbytes"
+ANSWERS = "16 kbytes/second burst 64 kbytes"
+# Of all together who are beyond what a set can hold, and of everybody: somebody makes devices up.
+CROWD = "8 kbytes/second burst 32 kbytes"
+ALL_QUESTIONS = "128 kbytes/second burst 512 kbytes"
+# Of one device at a time; a page has dozens. The kernel's table of flows is everybody's, and holds the kiosk's own link.
+FLOWS_MAX = 1024
+GARDEN_FLOWS_MAX = 64
 
 # RFC 6890, and multicast: what lies on the site's own side of the uplink, or nowhere.
 CLOSED4 = (
@@ -55,6 +63,7 @@ def ruleset(network: NetworkSettings, limits: Limits, live: Live) -> str:
         _chain("who", "type filter hook prerouting priority mangle; policy accept", _who(network)),
         _chain("to_portal", "type nat hook prerouting priority dstnat; policy accept", _to_portal(network)),
         _chain("to_device", "type filter hook input priority filter; policy accept", _to_device(network)),
+        _chain("from_device", "type filter hook output priority filter; policy accept", _from_device(network)),
         _chain("refuse", "", ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"]),
         _chain("outward", "", _outward(network, limits)),
         _chain("homeward", "", _homeward(limits)),
@@ -89,7 +98,13 @@ def _sets(network: NetworkSettings, limits: Limits, live: Live) -> list[str]:
         _set("share_up", "ether_addr", f"{meter}; size {DEVICES_MAX}", ()),
         _set("share_down4", "ipv4_addr", f"{meter}; size {DEVICES_MAX}", ()),
         _set("share_down6", "ipv6_addr", f"{meter}; size {ADDRESSES6_MAX}", ()),
+        _set("share_garden", "ether_addr", f"{meter}; size {DEVICES_MAX}", ()),
+        _set("flows", "ether_addr", f"flags dynamic; size {DEVICES_MAX}", ()),
+        _set("flows_garden", "ether_addr", f"flags dynamic; size {DEVICES_MAX}", ()),
+        _set("askers", "ether_addr", f"{meter}; size {DEVICES_MAX}", ()),
         _set("questions", "ether_addr", f"{meter}; size {DEVICES_MAX}", ()),
+        _set("answers4", "ipv4_addr", f"{meter}; size {DEVICES_MAX}", ()),
+        _set("answers6", "ipv6_addr", f"{meter}; size {ADDRESSES6_MAX}", ()),
     ]
 
 
@@ -138,12 +153,16 @@ def _to_own(match: str, network: NetworkSettings, port: int) -> list[str]:
 def _to_device(network: NetworkSettings) -> list[str]:
     """What clients may say to this device itself; every other port of it is shut to them."""
     ports = f"{{ 53, {network.http_port}, {network.https_port} }}"
-    limit = f"limit rate over {QUESTIONS_PER_SECOND}/second burst {QUESTIONS_BURST} packets"
+    asks = "meta mark 0 meta l4proto { tcp, udp } th dport 53"
     rules = [
         f'iifname != "{network.client_interface}" accept',
         # "too big" and "unreachable" about the portal's own pages
         "ct state related meta l4proto { icmp, ipv6-icmp } accept",
-        f"meta mark 0 meta l4proto {{ tcp, udp }} th dport 53 update @questions {{ ether saddr {limit} }} drop",
+        f"{asks} update @askers {{ ether saddr }}",
+        # A full set limits nobody who is not in it.
+        f"{asks} ether saddr != @askers limit rate over {CROWD} drop",
+        f"{asks} update @questions {{ ether saddr limit rate over {QUESTIONS} }} drop",
+        f"{asks} limit rate over {ALL_QUESTIONS} drop",
         "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
     ]
     owns = [f"ip daddr {network.address4.ip}"]
@@ -158,6 +177,16 @@ def _to_device(network: NetworkSettings) -> list[str]:
     for own in owns:
         rules += [f"{own} tcp dport {ports} accept", f"{own} udp dport {{ 53, 123 }} accept"]
     return [*rules, "drop"]
+
+
+def _from_device(network: NetworkSettings) -> list[str]:
+    """Answers about names are as few as the questions: one short question can have a very long answer."""
+    answer = f'oifname "{network.client_interface}" meta l4proto {{ tcp, udp }} th sport 53'
+    rules = []
+    for family, ip in ((4, "ip"), (6, "ip6")):
+        strangers = f"{ip} daddr != @admitted_address{family} {ip} daddr != @trusted_address{family}"
+        rules.append(f"{answer} {strangers} update @answers{family} {{ {ip} daddr limit rate over {ANSWERS} }} drop")
+    return rules
 
 
 def _through(network: NetworkSettings) -> list[str]:
@@ -182,13 +211,18 @@ def _outward(network: NetworkSettings, limits: Limits) -> list[str]:
         "ip6 daddr @doh6 goto refuse",
         "ip daddr @closed4 ip daddr != @open4 goto refuse",
         "ip6 daddr @closed6 goto refuse",
-        f"update @share_up {{ ether saddr {_share(limits)} }} drop",
+        # Apart, so that nobody fills by making devices up what bounds those who are admitted.
+        f"meta mark != 0 update @share_up {{ ether saddr {_share(limits)} }} drop",
+        f"meta mark != 0 ct state new add @flows {{ ether saddr ct count over {FLOWS_MAX} }} goto refuse",
         f"meta mark {Mark.ALL:#x} accept",
         f"meta mark {Mark.WEB:#x} tcp dport {{ 80, 443 }} accept",
         f"meta mark {Mark.WEB:#x} udp dport 443 accept",
         f"meta mark {Mark.WEB:#x} ct state related meta l4proto {{ icmp, ipv6-icmp }} accept",
-        f"ip daddr @garden4 {web} accept",
-        f"ip6 daddr @garden6 {web} accept",
+        "ip daddr != @garden4 goto refuse",
+        "ip6 daddr != @garden6 goto refuse",
+        f"update @share_garden {{ ether saddr {_share(limits)} }} drop",
+        f"ct state new add @flows_garden {{ ether saddr ct count over {GARDEN_FLOWS_MAX} }} goto refuse",
+        f"{web} accept",
         "goto refuse",
     ]
 

@@ -11,6 +11,10 @@ from firmware.network_settings import NetworkSettings
 # Room for the neighbours of a whole school; the kernel's own 128, 512, 1024 are for a home.
 NEIGHBOURS = (1024, 2048, 4096)
 CONNECTIONS = 131_072
+# Five days in the kernel: whoever opens flows and leaves would fill its table for everybody. RFC 5382: at least 2:04.
+ESTABLISHED_SECONDS = 7_440
+# Answers to addresses that somebody made up wait for nobody: one each, and not in the place of everybody's answers.
+WAITING_BYTES, SENDING_BYTES = 1, 4 * 1024 * 1024
 
 
 def sysctl_text(network: NetworkSettings) -> str:
@@ -26,6 +30,10 @@ def sysctl_text(network: NetworkSettings) -> str:
         (f"net/ipv6/conf/{client}/disable_ipv6", 0 if network.address6 else 1),
         *((f"-net/ipv4/neigh/default/gc_thresh{step}", most) for step, most in enumerate(NEIGHBOURS, 1)),
         *((f"-net/ipv6/neigh/default/gc_thresh{step}", most) for step, most in enumerate(NEIGHBOURS, 1)),
+        (f"net/ipv4/neigh/{client}/unres_qlen_bytes", WAITING_BYTES),
+        (f"net/ipv6/neigh/{client}/unres_qlen_bytes", WAITING_BYTES),
+        ("-net/core/wmem_default", SENDING_BYTES),
         ("-net/netfilter/nf_conntrack_max", CONNECTIONS),
+        ("-net/netfilter/nf_conntrack_tcp_timeout_established", ESTABLISHED_SECONDS),
     ]
     return "".join(f"{name} = {value}\n" for name, value in pairs)

@@ -32,6 +32,10 @@ def tool(phone: Phone, *words: str) -> int:
     return int(json.loads(done.output))
 
 
+def box_mac(gate: GateLab) -> str:
+    return gate.lab.box.run(["cat", f"/sys/class/net/{BOX.client_interface}/address"]).output.strip()
+
+
 def heard_as(gate: GateLab, phone: Phone, address: str) -> None:
     """The kernel's neighbour table says that this phone has the address now."""
     gate.lab.box.run(["ip", "neigh", "del", address, "dev", BOX.client_interface])
@@ -71,3 +75,38 @@ def test_a_zone_is_no_way_into_the_rules(gate: GateLab, address: str) -> None:
     with pytest.raises((TechnicianError, ValueError)):
         line.admit(ip_address(address), 60, "web")
     assert gate.nft("list", "chain", "inet", "quietbell", "through") == before
+
+
+def test_names_carry_no_tunnel_before_acceptance(gate: GateLab) -> None:
+    """Asked as fast as can be, by UDP, and a hundred in one packet by TCP: a few hundred are answered, then a trickle.
+    That holds too when somebody has made up more devices than the gate can count."""
+    few = 400
+    assert 50 < tool(gate.known_phone(6), "ask", "1500") < few
+    assert 50 < tool(gate.known_phone(7), "ask_tcp", "3000") < few
+    laptop = gate.known_phone(8)
+    tool(laptop, "flood", box_mac(gate), "5000")
+    assert tool(gate.known_phone(9), "ask", "1500") < few
+    admitted = gate.known_phone(10)
+    gate.admit(10)
+    assert tool(admitted, "ask", "1500") > few
+
+
+def test_devices_that_do_not_exist_take_nobodys_names_away(gate: GateLab) -> None:
+    """Thousands of questions from addresses that nobody has: the answers to them, which wait for nobody, do not keep a
+    phone from its own."""
+    phone = gate.known_phone(11)
+    gate.admit(11)
+    tool(gate.known_phone(12), "flood", box_mac(gate), "5000")
+    assert tool(phone, "ask", "100") == 100
+
+
+def test_one_device_cannot_fill_the_table_of_flows(gate: GateLab) -> None:
+    """An admitted laptop opens connections and keeps them: it gets a thousand at a time, and beside it a phone opens
+    its pages."""
+    laptop, phone = gate.known_phone(13), gate.known_phone(14)
+    gate.admit(13, 600, "all")
+    gate.admit(14)
+    held = laptop.run([sys.executable, attacker_tools.__file__, "hold", "203.0.113.7", "4000", "1500"])
+    assert held.ok, held.errors
+    assert 900 <= int(json.loads(held.output)) <= 1024
+    assert phone.curl(FAR).status == 200

@@ -148,6 +148,7 @@ def test_ruleset_is_what_the_kernel_lists() -> None:
         "who": "accept",
         "to_portal": "accept",
         "to_device": "accept",
+        "from_device": "accept",
         "refuse": None,
         "outward": None,
         "homeward": None,

@@ -71,8 +71,8 @@ def test_private_ranges_are_all_there() -> None:
 
 
 def test_share_is_in_bytes() -> None:
-    """8,000 kbit a second are a million bytes, in both directions."""
-    assert text_of(LAB_PLAN).count("limit rate over 1000000 bytes/second") == 3
+    """8,000 kbit a second are a million bytes, in both directions, and to the garden."""
+    assert text_of(LAB_PLAN).count("limit rate over 1000000 bytes/second") == 4
 
 
 def test_link_only_has_no_rules() -> None:
