@@ -25,14 +25,14 @@ GARDEN_HOURS = 12
 # Beside a second's worth, which the kernel allows at once in any case. One GSO packet has up to 64 KB: a smaller burst
 # would stop a fast flow altogether.
 BURST_BYTES = 128 * 1024
-# Before acceptance names are for finding the portal, not for carrying a tunnel: some 25 questions a second, 250 at once.
+# Before acceptance names are for finding the portal, not for carrying a tunnel: 25 questions a second, 250 at once.
 # In bytes, for one packet of TCP can hold a hundred.
 QUESTIONS = "2 kbytes/second burst 16 kbytes"
 ANSWERS = "16 kbytes/second burst 64 kbytes"
 # Of all together who are beyond what a set can hold, and of everybody: somebody makes devices up.
 CROWD = "8 kbytes/second burst 32 kbytes"
 ALL_QUESTIONS = "128 kbytes/second burst 512 kbytes"
-# Of one device at a time; a page has dozens. The kernel's table of flows is everybody's, and holds the kiosk's own link.
+# Of one device at a time; a page has dozens. The kernel's table of flows is everybody's, with the kiosk's own link.
 FLOWS_MAX = 1024
 GARDEN_FLOWS_MAX = 64
 
