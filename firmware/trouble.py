@@ -37,6 +37,10 @@ class Cause(StrEnum):
     GATE_DOWN = "gate-down"
     AUP_REVIEW = "aup-review"
     LOOK_ALIKE = "look-alike"
+    PORTAL_SILENT = "portal-silent"
+    PORTAL_FULL = "portal-full"
+    PORTAL_STORE = "portal-store"
+    PORTAL_CLOCK = "portal-clock"
 
     SHEET_BEHIND = "sheet-behind"
     FORKED_CARD = "forked-card"
@@ -112,6 +116,26 @@ WORDS: dict[Cause, Words] = {
         "that see a Wi-Fi with our name that is not ours",
         "Tell the technician at once, and learners: join only the Wi-Fi that our notices name.",
     ),
+    Cause.PORTAL_SILENT: Words(
+        "shows phones no page",
+        "that show phones no page",
+        "Restart it. Until then learners who need help use the kiosk or come to you.",
+    ),
+    Cause.PORTAL_FULL: Words(
+        "takes no more messages from phones",
+        "that take no more messages from phones",
+        "Tell the technician: their share of the disk is full. The kiosk's own screen still works.",
+    ),
+    Cause.PORTAL_STORE: Words(
+        "cannot write down what phones agree to",
+        "that cannot write down what phones agree to",
+        "Tell the technician to check its disk. Phones may not get on-line there.",
+    ),
+    Cause.PORTAL_CLOCK: Words(
+        "keeps phones off-line, for its clock is wrong",
+        "that keep phones off-line, for their clocks are wrong",
+        "Tell the technician to check how it gets the time. Phones can still send a message there.",
+    ),
     Cause.SHEET_BEHIND: Words(
         "still uses old keys", "that still use old keys", "Check that it gets messages from the broker; restart it."
     ),
@@ -159,8 +183,19 @@ WORDS: dict[Cause, Words] = {
     ),
 }
 
-# What a portal finds wrong with its network for phones, by the code of its heartbeat.
-PORTAL_FAULTS = {cause.value: cause for cause in (Cause.GATE_DOWN, Cause.AUP_REVIEW, Cause.LOOK_ALIKE)}
+# What is wrong with a portal or found by it, by the code of its kiosk's heartbeat.
+PORTAL_FAULTS = {
+    cause.value: cause
+    for cause in (
+        Cause.GATE_DOWN,
+        Cause.AUP_REVIEW,
+        Cause.LOOK_ALIKE,
+        Cause.PORTAL_SILENT,
+        Cause.PORTAL_FULL,
+        Cause.PORTAL_STORE,
+        Cause.PORTAL_CLOCK,
+    )
+}
 # Every code that a device tells of itself, and the trouble that it is. Another code is a fault without a name here.
 DEVICE_FAULTS = {
     cause.value: cause

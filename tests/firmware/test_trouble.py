@@ -38,7 +38,7 @@ def test_seven_silent_kiosks_read_as_one_sentence() -> None:
 @pytest.mark.requirement("B8", "B3")
 def test_what_a_portal_finds_is_said_with_what_to_do() -> None:
     """Rules past their review date, a look-alike Wi-Fi, no way on-line: the room, the fact, and whom to tell."""
-    assert set(PORTAL_FAULTS) == {"aup-review", "look-alike", "gate-down"}
+    assert PORTAL_FAULTS.keys() >= {"aup-review", "look-alike", "gate-down"}
     assert PORTAL_FAULTS.items() <= DEVICE_FAULTS.items()
     place = ROOMS.__getitem__
     lines = {cause.value: folded(troubles(cause, 1), place)[0] for cause in PORTAL_FAULTS.values()}
@@ -49,6 +49,25 @@ def test_what_a_portal_finds_is_said_with_what_to_do() -> None:
     assert "join only the Wi-Fi that our notices name" in lines["look-alike"].remedy
     assert lines["gate-down"].sentence == "Room 1 cannot let phones on-line"
     assert not any(line.passing or line.sounds for line in lines.values())
+
+
+@pytest.mark.requirement("B3")
+@pytest.mark.parametrize(
+    ("code", "fact", "remedy"),
+    [
+        ("portal-silent", "Room 1 shows phones no page", "Until then learners who need help use the kiosk"),
+        ("portal-full", "Room 1 takes no more messages from phones", "The kiosk's own screen still works"),
+        ("portal-store", "Room 1 cannot write down what phones agree to", "check its disk"),
+        ("portal-clock", "Room 1 keeps phones off-line, for its clock is wrong", "how it gets the time"),
+    ],
+)
+def test_what_is_wrong_with_a_portal_itself_is_said_in_plain_words(code: str, fact: str, remedy: str) -> None:
+    """A state that goes with its cause, no sound; and what learners can do meanwhile, or who mends it."""
+    (line,) = folded(troubles(PORTAL_FAULTS[code], 1), ROOMS.__getitem__)
+    assert DEVICE_FAULTS[code] is PORTAL_FAULTS[code]
+    assert line.sentence == fact
+    assert remedy in line.remedy
+    assert not (line.passing or line.sounds)
 
 
 def test_what_sounds_stands_first_then_the_oldest() -> None:

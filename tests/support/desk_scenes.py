@@ -8,7 +8,7 @@ from typing import Any
 from firmware.lessons import Asked, Lesson, Said
 from firmware.messages import PHONE_ROOM, Duty, DutyState, Kind, Life, Story, Urgency
 from firmware.orders import NotHeard
-from firmware.trouble import Cause, Trouble, TroubleLine, folded, trouble_id
+from firmware.trouble import FOLD_ABOVE, PORTAL_FAULTS, Cause, Trouble, TroubleLine, folded, trouble_id
 from kiosk.staff import events as ev
 from kiosk.staff.scenes import Passphrase, Scene
 from tests.support.staff_desk import Site, moment, sign_in, touch
@@ -158,6 +158,9 @@ def _phone_scenes() -> dict[str, Scene]:
     scenes["quiet-lessons-trouble"] = desk.scene(now)
     touch(desk, "page:trouble")
     scenes["trouble-portal"] = desk.scene(now)
+    for page in range(2, 5):
+        touch(desk, "next")
+        scenes[f"trouble-portal-{page}"] = desk.scene(now)
     touch(desk, "home", "page:duty")
     scenes["duty-phones"] = desk.scene(now)
     touch(desk, "home", "page:phones")
@@ -187,12 +190,12 @@ def _phone_scenes() -> dict[str, Scene]:
 
 
 def portal_lines() -> tuple[TroubleLine, ...]:
-    """What portals find wrong."""
+    """What is wrong with portals: every other one in more rooms than are told one by one."""
     rooms = {bytes([number]) * 16: f"Room {number}" for number in range(1, 8)}
-    causes = (Cause.LOOK_ALIKE, Cause.AUP_REVIEW, Cause.GATE_DOWN)
     troubles = [
         Trouble(trouble_id(cause, device), cause, device, 900_000 + number)
-        for number, (cause, device) in enumerate(zip(causes, rooms, strict=False))
+        for number, cause in enumerate(PORTAL_FAULTS.values())
+        for device in list(rooms)[: 1 if number % 2 else FOLD_ABOVE + 1]
     ]
     return folded(troubles, lambda device: rooms.get(device, "?"))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from firmware.errors import StoreFault
 from firmware.messages import PHONE_ROOM, ClockQuality, Kind, Stage, Urgency
+from firmware.trouble import PORTAL_FAULTS
 from kiosk.learner.portal_line import PortalAsked
 from kiosk.learner.portal_talk import CODES_A_DAY, TICKET_MS, TICKETS_MOST, WRONG_CODES_A_MINUTE
 from kiosk.talk.codes import code_digest
@@ -389,7 +390,7 @@ def test_faults_of_the_portal_go_into_heartbeats_and_nothing_else_does(kiosk: Po
 
 
 def test_a_portal_that_is_silent_is_told(kiosk: PortalTurns) -> None:
-    """Never started within two minutes, or unheard for one: the desk gets to know."""
+    """Never started within two minutes, or unheard for one: the desk gets to know, and has words for it."""
     kiosk.turn()
     assert "portal-silent" not in kiosk.courier._faults
     kiosk.wait(120_000)
@@ -399,6 +400,7 @@ def test_a_portal_that_is_silent_is_told(kiosk: PortalTurns) -> None:
     assert "portal-silent" not in kiosk.courier._faults
     kiosk.wait(60_000)
     assert "portal-silent" in kiosk.courier._faults
+    assert {"portal-silent", "portal-full"} <= PORTAL_FAULTS.keys()
 
 
 def test_the_portal_hears_the_desk_s_duty(kiosk: PortalTurns) -> None:

@@ -100,7 +100,7 @@ def test_what_was_asked_is_kept_without_a_name_and_shown_after_a_restart(phones:
 
 
 @pytest.mark.requirement("B3", "B8")
-@pytest.mark.parametrize("code", ["aup-review", "look-alike", "gate-down"])
+@pytest.mark.parametrize("code", PORTAL_FAULTS)
 def test_what_a_portal_finds_wrong_is_listed_until_it_is_mended(phones: PhonesOffice, code: str) -> None:
     """With the room and what to do; a lesson that is open is none of it."""
     phones.hear(phones.ask(45))
