@@ -85,7 +85,7 @@ class AlertLine:
     @property
     def interpreter(self) -> str:
         """The language to find an interpreter for, or empty."""
-        return "" if self.language in ("", "en", "en-easy") else LANGUAGES.get(self.language, self.language)
+        return LANGUAGES.get(self.language, self.language) if _is_foreign(self.language) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class AlertBook:
     def _line(self, members: Sequence[_Entry]) -> AlertLine:
         first = min(members, key=lambda entry: (entry.kind in (Kind.ADDITION, Kind.TAKE_BACK), entry.received_ms))
         urgent = min(members, key=lambda entry: URGENCY_RANK[entry.urgency])
-        language = next((entry.language for entry in members if entry.language not in ("", "en", "en-easy")), "")
+        language = next((entry.language for entry in members if _is_foreign(entry.language)), "")
         return AlertLine(
             report=first.report,
             reports=tuple(entry.report for entry in members),
@@ -249,6 +249,11 @@ class AlertBook:
         least = min(states, key=lambda state: (RANK[state.stage], -state.since_ms))
         everyone = [self._cases.state(report) for report in reports]
         return replace(least, with_them=least.with_them or any(state.with_them for state in everyone if least.answered))
+
+
+def _is_foreign(language: str) -> bool:
+    """Easy English ("en-x-easy") is English."""
+    return language.partition("-")[0] not in ("", "en")
 
 
 def _readable(event: ReportArrived) -> _Entry:

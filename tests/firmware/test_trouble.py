@@ -67,7 +67,7 @@ def test_what_is_wrong_with_a_portal_itself_is_said_in_plain_words(code: str, fa
     assert DEVICE_FAULTS[code] is PORTAL_FAULTS[code]
     assert line.sentence == fact
     assert remedy in line.remedy
-    assert not (line.passing or line.sounds)
+    assert (line.passing, line.sounds) == (False, False)
 
 
 def test_what_sounds_stands_first_then_the_oldest() -> None:

@@ -177,7 +177,7 @@ def views() -> dict[str, LearnerView]:
         )
     made["keyboard-upper"] = replace(made["typing-shown"], layer=Layer.UPPER)
     made["keyboard-symbols"] = replace(made["typing-shown"], layer=Layer.SYMBOLS)
-    choices = [("en", "English"), ("en-easy", "Easy English"), ("cy", "Cymraeg"), ("pl", "Polski"), ("ro", "Română")]
+    choices = [("en", "English"), ("en-x-easy", "Easy English"), ("cy", "Cymraeg"), ("pl", "Polski"), ("ro", "Română")]
     choices += [("uk", "Українська"), ("so", "Soomaali"), ("pt", "Português")]
     languages = tuple(LanguageChoice(*choice) for choice in choices)
     made["languages"] = replace(made["danger"], languages=languages)

@@ -12,6 +12,7 @@ from firmware.messages import PHONE_ROOM, Kind, Stage, StageEvent, Urgency
 from kiosk.staff import events as ev
 from kiosk.staff.alerts import AlertBook, AlertLine
 from kiosk.staff.cases import CaseBook
+from kiosk.words import EASY_ENGLISH
 from tests.support.staff_desk import KIOSK, START_MS, arrival, moment
 
 OTHER_KIOSK = b"L" * 16
@@ -259,13 +260,20 @@ def test_the_words_of_the_first_five_seconds(kind: Kind, urgency: Urgency, words
 
 
 def test_a_language_names_its_interpreter() -> None:
-    """English needs none; an unknown code is shown as it came."""
+    """English needs none, nor does Easy English; an unknown code is shown as it came."""
 
     def interpreter(language: str) -> str:
         line: AlertLine = book_of(arrival(1, language=language)).lines()[0]
         return line.interpreter
 
-    assert [interpreter(code) for code in ("en", "ur", "xx")] == ["", "Urdu", "xx"]
+    assert [interpreter(code) for code in ("en", EASY_ENGLISH, "ur", "xx")] == ["", "", "Urdu", "xx"]
+
+
+def test_an_addition_in_another_language_calls_for_its_interpreter() -> None:
+    """Begun in Easy English, gone on with in Polish: somebody has to understand the second."""
+    added = arrival(2, kind=Kind.ADDITION, about=(1).to_bytes(16, "big"), language="pl")
+    (line,) = book_of(arrival(1, language=EASY_ENGLISH), added).lines()
+    assert line.interpreter == "Polish"
 
 
 def test_the_most_urgent_and_oldest_stands_first() -> None:
