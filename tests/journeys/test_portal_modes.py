@@ -6,9 +6,12 @@ And who may do what there: vouchers, and access that differs from one audience t
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +35,7 @@ from tests.support.root import needs_root
 BROWSER = Firefox("a browser")
 SSID = "Throw-away BYOD"
 SOMEWHERE = "198.51.100.77"
+EARLY = Path(__file__).parents[1] / "support" / "early_connection.py"
 
 pytestmark = needs_root
 
@@ -96,6 +100,23 @@ def test_behind_ipv6_is_shut_and_opened_with_ipv4(behind: Place) -> None:
     Windows("Windows").sign_in(handset)
     until(lambda: over6.judge(handset).verdict is Verdict.ONLINE, "IPv6 is open too", 5.0)
     assert any(visit.client == f"2001:db8:77::1:{behind.phones}" for visit in seen(behind))
+
+
+@pytest.mark.requirement("B1")
+def test_a_connection_from_before_shows_no_portal_afterwards(behind: Place) -> None:
+    """A browser opened a connection in advance, which the firewall led to the portal; used after acceptance it brings
+    no redirect any more: it breaks or reaches the true page, and a new one reaches the true page in any case."""
+    handset, _ = behind.arrive()
+    go = behind.box.lab.folder / "go"
+    with ThreadPoolExecutor(1) as threads:
+        early = threads.submit(handset.phone.run, [sys.executable, str(EARLY), SOMEWHERE, str(go)])
+        until(go.with_suffix(".open").exists, "the connection stands")
+        BROWSER.sign_in(handset)
+        go.touch()
+        said = early.result().output
+    assert said
+    assert not said.startswith("HTTP/1.1 302")
+    assert BROWSER.judge(handset).verdict is Verdict.ONLINE
 
 
 @pytest.mark.requirement("B9", "B10")
