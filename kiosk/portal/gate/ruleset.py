@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Interface
 
 from firmware.errors import ProgrammerError
 from firmware.network_settings import NetworkSettings
@@ -117,7 +118,10 @@ def _who(network: NetworkSettings) -> list[str]:
     own6 = network.address6
     return [
         f'iifname != "{network.client_interface}" accept',
-        *([] if own6 else ["meta nfproto ipv6 drop"]),
+        # Who claims to be elsewhere would have our answers sent there, past everything that follows.
+        f"ip saddr != {{ 0.0.0.0, {network.address4.network} }} drop",
+        f"ip saddr {network.address4.ip} drop",
+        *(_from_the_link6(own6) if own6 else ["meta nfproto ipv6 drop"]),
         "meta mark set 0",
         "ether saddr @refused accept",
         "meta mark set ether saddr . ip saddr map @admitted4",
@@ -130,6 +134,10 @@ def _who(network: NetworkSettings) -> list[str]:
         ),
         f"ether saddr @trusted meta mark set {Mark.ALL:#x}",
     ]
+
+
+def _from_the_link6(own: IPv6Interface) -> list[str]:
+    return [f"ip6 saddr != {{ ::, fe80::/10, {own.network} }} drop", f"ip6 saddr {own.ip} drop"]
 
 
 def _to_portal(network: NetworkSettings) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
 from firmware.errors import TechnicianError
-from kiosk.netlab import BOX, Phone
+from kiosk.netlab import BOX, Packet, Phone
 from tests.support import attacker_tools
 from tests.support.gate_lab import GateLab, gate_lab, until
+from tests.support.portal_root import LAB_PLAN
 from tests.support.root import needs_root
 
 pytestmark = needs_root
@@ -22,7 +24,7 @@ FAR = "http://203.0.113.7/"
 
 @pytest.fixture
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateLab]:
-    with gate_lab(tmp_path_factory.mktemp("gate")) as made:
+    with gate_lab(tmp_path_factory.mktemp("gate"), replace(LAB_PLAN, address6=BOX.address6)) as made:
         yield made
 
 
@@ -110,3 +112,34 @@ def test_one_device_cannot_fill_the_table_of_flows(gate: GateLab) -> None:
     assert held.ok, held.errors
     assert 900 <= int(json.loads(held.output)) <= 1024
     assert phone.curl(FAR).status == 200
+
+
+@pytest.mark.requirement("B1", "B5")
+def test_no_strange_frame_passes(gate: GateLab) -> None:
+    """In fragments that hide ports or rewrite them, behind extension and routing headers, with source routes, with VLAN
+    tags, from the box's own addresses, the uplink's, nobody's, and those of a phone that is admitted: not one packet
+    reaches the uplink, and the gate goes on."""
+    gate.known_phone(3, ipv6=True)
+    gate.admit(3, 600, "all")
+    laptop = gate.known_phone(5, ipv6=True)
+    assert tool(laptop, "strange", box_mac(gate)) > 3000
+    mark = Packet("tcp", "10.66.0.2", "203.0.113.8", 20_000)
+    gate.lab.box.run(["busybox", "nc", "-w", "1", mark.destination, str(mark.port)], text="mark\n")
+    until(lambda: mark in gate.lab.internet.packets(), "the mark is seen")
+    far = (attacker_tools.FAR, attacker_tools.FAR6)
+    assert [one for one in gate.lab.internet.packets() if one.destination in far] == []
+    assert gate.answers()
+
+
+@pytest.mark.requirement("B1")
+def test_an_address_that_somebody_steals_gives_them_nothing(gate: GateLab) -> None:
+    """A laptop claims an admitted phone's address by ARP: the gate knows it by another pseudonym, it is not admitted,
+    and its packets do not pass."""
+    gate.known_phone(3)
+    theirs = gate.admit(3, 600, "all")
+    laptop = gate.lab.phone(15)
+    laptop.set_address("10.77.1.3/22", router="10.77.0.1")
+    heard_as(gate, laptop, "10.77.1.3")
+    assert gate.line.who(ip_address("10.77.1.3")) not in (None, theirs)
+    assert laptop.curl("https://203.0.113.7/", "-k", seconds=3).status == 0
+    assert "portal" in laptop.curl(FAR).body
