@@ -22,6 +22,7 @@ def control_words(words: Words) -> ControlWords:
         read=say(english.read),
         read_silent=say(english.read_silent),
         type=say(english.type),
+        unchecked=say(english.unchecked),
         keyboard=KeyboardWords(
             space=say(keys.space),
             shift=say(keys.shift),

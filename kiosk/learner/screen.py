@@ -28,7 +28,7 @@ from kiosk.talk.pages import talk_page, tip_page
 from kiosk.talk.policy import Policy
 from kiosk.talk.truths import DutyView
 from kiosk.talk.typed import TypedWords
-from kiosk.words import Words, languages, own_name
+from kiosk.words import Words, checked, languages, own_name
 
 # Truths change with time alone (5 s, 20 s): the page is looked at again this often.
 LOOK_AGAIN_MS = 250
@@ -209,8 +209,8 @@ class LearnerScreen:
 
     def _choices(self) -> tuple[ids.LanguageChoice, ...]:
         """Only what this machine can draw: Arabic letters need a system library (`CannotShape`)."""
-        names = {code: own_name(code) for code in languages()}
-        return tuple(ids.LanguageChoice(code, name) for code, name in names.items() if self._typesetter.can_show(name))
+        found = (ids.LanguageChoice(code, own_name(code), checked(code)) for code in languages())
+        return tuple(choice for choice in found if self._typesetter.can_show(choice.name))
 
     def _dim(self, state: talk.TalkState, duty: Duty, now_ms: int) -> None:
         """Out of hours an idle panel is dimmed; whoever touches it or calls sees it as ever."""

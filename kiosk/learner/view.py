@@ -37,16 +37,18 @@ class ControlWords:
     read: str = "Read to me"
     read_silent: str = "Read to me (plug in headphones)"
     type: str = "Type"
+    unchecked: str = "A machine translated this. Nobody who speaks the language has checked it yet."
     keyboard: KeyboardWords = field(default_factory=KeyboardWords)
     tiles: Mapping[str, str] = field(default_factory=lambda: TILE_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageChoice:
-    """A language in its own name."""
+    """A language in its own name. `checked` False: a machine made its words, and no speaker has read them yet."""
 
     code: str
     name: str
+    checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

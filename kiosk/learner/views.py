@@ -22,6 +22,9 @@ from kiosk.screen.text import Typesetter
 from kiosk.talk.pages import OptionView, Page
 from kiosk.talk.questions import ScreenId
 
+UNCHECKED_MARK = "*"
+"""Stands with a language that a machine translated, and before the line that says what it means."""
+
 
 def boxes(view: LearnerView, display: Display, typesetter: Typesetter) -> list[Box]:
     """What stands on the screen."""
@@ -38,7 +41,7 @@ def _parts(view: LearnerView, bench: Bench) -> list[list[Box]]:
     if not isinstance(view.page, Page):
         return [mirrored(tip_boxes(view, view.page, bench), bench.display)]
     if view.languages:
-        return _talk(view, _language_page(view, view.page), bench)
+        return _talk(_marked(view), _language_page(view, view.page), bench)
     if view.page.field is None:
         return _talk(view, view.page, bench)
     typing = typing_boxes(view, view.page, bench)
@@ -49,13 +52,29 @@ def _parts(view: LearnerView, bench: Bench) -> list[list[Box]]:
     return [*_talk(view, view.page, bench, last=keyboard), typing]
 
 
+def _marked(view: LearnerView) -> LearnerView:
+    """With a mark on the tile of each language that nobody has checked; its name is spoken without it."""
+    tiles = {choice.name: f"{choice.name}\u00a0{UNCHECKED_MARK}" for choice in view.languages if not choice.checked}
+    return replace(view, words=replace(view.words, tiles=tiles))
+
+
 def _language_page(view: LearnerView, page: Page) -> Page:
-    """The languages, each in its own name, laid out like any question."""
+    """The languages, each in its own name, laid out like any question, from whatever page they were asked for."""
     options = tuple(
         OptionView(ids.LANGUAGE_CHOICE + choice.code, choice.name, "", chosen=choice.code == view.language)
         for choice in view.languages
     )
-    return Page(page.screen, view.words.language, options, page.strip, page.hide, page.back, dot=page.dot)
+    marked = any(not choice.checked for choice in view.languages)
+    return Page(
+        screen=ScreenId.WHO,
+        title=view.words.language,
+        options=options,
+        strip=page.strip,
+        hide=page.hide,
+        back=page.back,
+        body=(f"{UNCHECKED_MARK} {view.words.unchecked}",) if marked else (),
+        dot=page.dot,
+    )
 
 
 def _talk(view: LearnerView, page: Page, bench: Bench, last: Box | None = None) -> list[list[Box]]:
@@ -68,7 +87,7 @@ def _talk(view: LearnerView, page: Page, bench: Bench, last: Box | None = None) 
     ]
     options = [option_box(option, view.words.tiles) for option in page.options]
     more = option_box(OptionView(ids.PART, view.words.more, "more", quiet=True))
-    notes_first = _notes_first(page)
+    notes_first = _notes_first(page) and not view.languages
     bodies = spread(head_of(page), notes_of(page), options, more, room, bench, notes_first=notes_first, last=last)
     still = [_still_there(page.still_there, content, body, bench) for body in bodies]
     return [mirrored([*body, *frame, *over], bench.display) for body, over in zip(bodies, still, strict=True)]

@@ -11,12 +11,12 @@ from kiosk.learner import view as ids
 from kiosk.learner.control_words import control_words
 from kiosk.learner.tile_words import TILE_WORDS
 from kiosk.learner.view import LanguageChoice, LearnerView
-from kiosk.learner.views import boxes, parts
+from kiosk.learner.views import UNCHECKED_MARK, boxes, parts
 from kiosk.screen.fitting import fits
 from kiosk.screen.layout import NOTE_CAP_MM, Box, Display
 from kiosk.screen.text import Typesetter
 from kiosk.talk.pages import Page, talk_page
-from kiosk.words import EASY_ENGLISH, SOURCE_LANGUAGE, Words, languages, own_name
+from kiosk.words import EASY_ENGLISH, SOURCE_LANGUAGE, Words, checked, languages, own_name
 from tests.support.talk_pages import TYPED, states
 from tests.support.talks import secondary
 
@@ -54,7 +54,7 @@ def _views(words: Words) -> dict[str, LearnerView]:
         typed = (lambda: iter(TYPED)) if state.typed_shown else None
         page = talk_page(state, secondary(), duty, now_ms, words.text)
         made[name] = LearnerView(page, words=control_words(words), characters=typed, language=words.language)
-    choices = tuple(LanguageChoice(code, own_name(code)) for code in languages())
+    choices = tuple(LanguageChoice(code, own_name(code), checked(code)) for code in languages())
     made["languages"] = replace(made["danger"], languages=choices)
     return made
 
@@ -123,6 +123,40 @@ def test_the_code_stays_latin(language: str) -> None:
     made = pages(language, "1280x720")["code-shown"]
     code = next(box for part in made for box in part if box.id == "code")
     assert code.text.split() == ["river", "window", "yellow", "basket", "thunder"]
+
+
+@pytest.mark.requirement("L6")
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_language_that_nobody_has_checked_says_so_where_it_is_chosen(language: str, panel: str) -> None:
+    """One line in the reader's language, and a mark on those tiles alone that is not part of the spoken name."""
+    made = [box for part in pages(language, panel)["languages"] for box in part]
+    note = next(box for box in made if box.id == "body-0")
+    said = Words(language).text("A machine translated this. Nobody who speaks the language has checked it yet.")
+    assert note.text == f"{UNCHECKED_MARK} {said}"
+    for code in languages():
+        tile = next(box for box in made if box.id == ids.LANGUAGE_CHOICE + code)
+        assert tile.text.endswith(f"\u00a0{UNCHECKED_MARK}") == (not checked(code)), code
+        assert tile.speech == own_name(code)
+
+
+def test_languages_that_speakers_have_checked_need_no_line() -> None:
+    """Nor a mark."""
+    views = _views(Words())
+    view = replace(views["danger"], languages=(LanguageChoice("en", "English"), LanguageChoice("cy", "Cymraeg")))
+    made = boxes(view, PANELS["1280x720"], TYPESETTER)
+    assert not any(UNCHECKED_MARK in box.text or box.id == "body-0" for box in made)
+
+
+@pytest.mark.parametrize("name", ["truths", "found-closed", "advice"])
+@pytest.mark.parametrize("panel", PANELS)
+def test_languages_look_the_same_from_every_page(name: str, panel: str) -> None:
+    """Title, line and all tiles on the first part, whatever the page behind them is about."""
+    views = _views(Words())
+    asked = [replace(views[each], languages=views["languages"].languages) for each in ("danger", name)]
+    found = [[(box.id, box.rect) for box in boxes(view, PANELS[panel], TYPESETTER)] for view in asked]
+    assert {"title", "body-0"} <= {id for id, _ in found[1]}
+    assert [each for each in found[0] if each[0] != ids.BACK] == [each for each in found[1] if each[0] != ids.BACK]
 
 
 def test_no_page_of_a_translated_talk_is_in_english() -> None:
