@@ -25,6 +25,8 @@ from tests.support.personas.android import Android
 from tests.support.personas.apple import Apple
 from tests.support.personas.asking import Handset, Verdict
 from tests.support.personas.browsers import Firefox
+from tests.support.personas.chromeos import ChromeOS
+from tests.support.personas.everybody import EVERYBODY
 from tests.support.personas.persona import promise
 from tests.support.personas.sheet import Page, Sheet
 from tests.support.personas.windows import Windows
@@ -77,7 +79,7 @@ def test_behind_the_filter_sees_who_asks(behind: Place) -> None:
     nothing but the box itself ever asks there for a name."""
     handset, lease = behind.arrive()
     BROWSER.sign_in(handset)
-    assert handset.ask("http://lessons.example/maths").status == 200
+    assert handset.ask("http://lessons.example/maths", "-4").status == 200
     assert any(visit.client == lease.address and visit.host == "lessons.example" for visit in seen(behind))
     questions = [packet for packet in behind.box.lab.internet.packets() if packet.port == 53]
     own = BOX.uplink4.partition("/")[0]
@@ -215,6 +217,33 @@ def test_own_access_point_may_hide_its_clients(own: Place) -> None:
     clients = {visit.client for visit in seen(own)}
     assert clients == {BOX.uplink4.partition("/")[0]}
     assert lease.address not in clients
+
+
+# ------------------------------------------------------------------ without an Internet
+
+
+@pytest.fixture(scope="module")
+def offline() -> Iterator[Place]:
+    """A site that says of itself that it has no Internet."""
+    with portal_box(replace(LAB_PLAN, offline=True, resolvers=())) as box:
+        yield Place(box.start())
+
+
+# HTTPS cannot be answered for others, so who asks over it as well is told the truth: no Internet.
+ASK_OVER_HTTPS = (Android, ChromeOS)
+
+
+@pytest.mark.requirement("B1")
+def test_offline_everybody_meets_the_rules_and_then_stays(offline: Place) -> None:
+    """Every system finds a portal first, Android too, whose probes must not have private addresses. After acceptance
+    systems that ask over HTTP alone stay, as if on-line, so that the site's own pages can be used; those that ask over
+    HTTPS say "no Internet", which is so. Nothing reaches the far side."""
+    for persona in EVERYBODY:
+        handset, _ = offline.arrive()
+        signed = persona.sign_in(handset)
+        expected = Verdict.NOTHING if isinstance(persona, ASK_OVER_HTTPS) else Verdict.ONLINE
+        assert (persona.name, signed.seen) == (persona.name, (Verdict.PORTAL, expected))
+    assert not seen(offline)
 
 
 # ------------------------------------------------------------------ only linked to

@@ -21,6 +21,11 @@ REMEMBER_SECONDS = 600
 DATAGRAM_BYTES = 1232
 QUESTIONS_AT_ONCE = 500
 NAMES_REMEMBERED = 4000
+# Off-line, a stand-in for the Internet that is nobody's (RFC 5737). Not this device's own: where a probe's name has a
+# private address, Android finds no portal but a broken network, and shows no page at all.
+ELSEWHERE = "192.0.2.1"
+# Windows compares this one with what it knows.
+WINDOWS_NAME, WINDOWS_ADDRESS = "dns.msftncsi.com", "131.107.255.255"
 
 
 def dnsmasq_text(network: NetworkSettings, garden: Sequence[str], known: KnownDoh, run_folder: str) -> str:
@@ -56,8 +61,8 @@ def _names(network: NetworkSettings, known: KnownDoh) -> list[str]:
         f"edns-packet-max={DATAGRAM_BYTES}",
     ]
     if network.offline:
-        # there is nobody to ask: every name is this device, which says so
-        lines.append(f"address=/#/{network.address4.ip}")
+        # there is nobody to ask: every name leads here, where the gate turns each page to the portal
+        lines += [f"address=/#/{ELSEWHERE}", f"address=/{WINDOWS_NAME}/{WINDOWS_ADDRESS}"]
     else:
         lines += [f"server={resolver}" for resolver in network.resolvers]
     if network.mode is Mode.BEHIND:

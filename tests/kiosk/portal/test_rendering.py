@@ -200,7 +200,8 @@ def test_lease_needs_no_ping(resolver: tuple[Netlab, Phone, Root]) -> None:
 
 @needs_root
 def test_offline_every_name_is_the_portal(tmp_path: Path) -> None:
-    """Where there is no Internet, every name leads to this device, and none is asked elsewhere."""
+    """Where there is no Internet, every name has an address that is nobody's and looks like a public one, but the one
+    that Windows knows; the portal has its own, and nothing is asked elsewhere."""
     text = rendered(tmp_path / "device", PLANS["offline"])[DNSMASQ]
     file = tmp_path / DNSMASQ
     file.write_text(text)
@@ -208,7 +209,9 @@ def test_offline_every_name_is_the_portal(tmp_path: Path) -> None:
         lab.box.start(["dnsmasq", "--keep-in-foreground", f"--conf-file={file}", "--user=root"])
         phone = lab.phone(1)
         phone.dhcp()
-        assert addresses(phone, "captive.apple.com") == ["10.77.0.1"]
+        assert addresses(phone, "captive.apple.com") == ["192.0.2.1"]
+        assert addresses(phone, "dns.msftncsi.com") == ["131.107.255.255"]
+        assert addresses(phone, "wifi.school.example") == ["10.77.0.1"]
         assert not lab.internet.packets()
 
 
