@@ -1,8 +1,8 @@
 """How often each voucher has been used, so that a card passed round the bus does not admit the bus.
 
-The words prove themselves (`firmware.vouchers`); what must be kept is only the serial, the day on which it lapses, when
-it was first used and by how many. Which devices they were is kept nowhere; only in memory, that a device of today which
-sends its words twice is counted once.
+The words prove themselves (`firmware.vouchers`); what must be kept is only the serial, the day on which it lapses, and,
+while its minutes may run, when it was first used and by how many. Which devices they were is kept nowhere; only in
+memory, that a device of today which sends its words twice is counted once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from zoneinfo import ZoneInfo
 
 from firmware.errors import Refused
 from firmware.opening_hours import LATEST_MS
-from firmware.vouchers import DEVICES_MAX, SERIALS, Voucher
+from firmware.vouchers import DEVICES_MAX, MINUTES, SERIALS, Voucher
 from kiosk.portal.admission import MINUTE_MS, Admitting
 from kiosk.portal.kept_lines import KeptLines
 from kiosk.portal.timetable import clock_known, today_at
 
 # The serials of a sheet run on, so this many can be open at once only if every one ever printed is.
 VOUCHERS_MAX = SERIALS
+
+# By then any voucher's minutes are over. A sheet may say who got which card: nobody need know when it was used.
+_MINUTES_OVER_MS = max(MINUTES) * MINUTE_MS
 
 # Long enough for a technician to look at what was set aside.
 BROKEN_KEPT_MS = 30 * 24 * 60 * MINUTE_MS
@@ -37,6 +40,9 @@ _Card = tuple[int, date]
 class _Use:
     first_ms: int
     devices: int
+
+
+_OVER = _Use(0, 1)
 
 
 class VoucherUses:
@@ -82,7 +88,8 @@ class VoucherUses:
         return Admitting(voucher.audience, use.first_ms + voucher.minutes * MINUTE_MS)
 
     def forget_before(self, wall_ms: int) -> int:
-        """Erase what is known of vouchers that had lapsed by then, from both generations. Says how many.
+        """Erase what is known of vouchers that had lapsed by then, and when those were used that are over;
+        from both generations. Says of how many nothing is left.
 
         A time that cannot be right erases nothing.
 
@@ -91,9 +98,10 @@ class VoucherUses:
         """
         if not clock_known(wall_ms):
             return 0
-        kept = self._of_today(today_at(wall_ms, self._zone))
+        lasting = self._of_today(today_at(wall_ms, self._zone))
+        kept = {card: _OVER if wall_ms - use.first_ms >= _MINUTES_OVER_MS else use for card, use in lasting.items()}
         gone = len(self._uses) - len(kept)
-        if gone:
+        if kept != self._uses:
             self._save(kept)
         self._kept.settle()
         self._kept.forget_broken(wall_ms - BROKEN_KEPT_MS, wall_ms)
