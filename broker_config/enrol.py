@@ -131,8 +131,11 @@ def add_desk(folder: Path, room: str, place: str, rehearsal: bool, screen: str, 
 def revoke(folder: Path, device: str) -> None:
     """Take the DEVICE (its id) out of the site, now and for good."""
     opened = open_site(folder)
+    lost = portal_commands.lost_with(opened, device_id(device))
     record = opened.revoke(device_id(device))
     click.echo(f"revoked {record.kind} {id_text(record.id)} ({record.room})")
+    for line in lost:
+        click.echo(line)
     click.echo(f"now: copy {opened.folder / 'broker' / 'acl'} to the broker if it is elsewhere, and send it SIGHUP")
 
 

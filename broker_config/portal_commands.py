@@ -5,6 +5,7 @@ Owns what is asked and what is said. The work is in `site_portal`, `portal_issue
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from firmware.byod import Byod
 from firmware.byod_parts import Audience
 from firmware.documents import write_atomically
 from firmware.errors import BadInput, BadSettings, StoreFault
-from firmware.network_settings import Mode, NetworkSettings
+from firmware.network_settings import Mode, NetworkSettings, load_network
 from firmware.toml_parts import read_text
 from firmware.vouchers import DEVICES_MAX, MINUTES
 
@@ -130,6 +131,22 @@ def voucher_key(folder: Path) -> None:
 
 
 COMMANDS = (portal, policy, vouchers, voucher_key)
+
+
+def lost_with(site: Site, device: bytes) -> list[str]:
+    """What whoever has this portal's card can do with it that revoking does not end; ask before revoking."""
+    if not site.is_portal(site.book.device(device)):
+        return []
+    root = site.root_of(device)
+    lines = ["it was a portal: whoever has it can make vouchers, until `quietbell site voucher-key` makes a new key"]
+    if (root.secret / files.WIFI_PASSPHRASE).exists():
+        lines.append("and knows the Wi-Fi's passphrase: give the other portals a new one with `quietbell site portal`")
+    # What cannot be read must not keep anybody from revoking.
+    with suppress(BadSettings):
+        network = load_network(root)
+        if network.key is not None:
+            lines.append(f"and has the key of the certificate for {network.host}: have that certificate revoked")
+    return lines
 
 
 def _passphrase(file: Path | None) -> str | None:

@@ -157,3 +157,26 @@ def test_recovery_is_a_ceremony_of_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "safe.key.pub").stat().st_size == KEM_PUBLIC_BYTES
     assert len(said.splitlines()[1].split()) == 6
     assert "never written over" in bad("recovery", tmp_path / "safe.key")
+
+
+@pytest.mark.requirement("T10")
+def test_whoever_revokes_a_portal_hears_what_is_lost_with_its_card(tmp_path: Path) -> None:
+    """A stolen portal holds the voucher key, the Wi-Fi's passphrase and the certificate's key: revoking ends none of
+    these, so it is said how to; even when the bundle's network file is broken."""
+    folder, passphrase = tmp_path / "site", tmp_path / "passphrase"
+    passphrase.write_text("eight or more\n", encoding="utf-8")
+    good("new", folder, "--name", "Hill School", "--profile", "secondary-school", "--recovery-out", tmp_path / "key")
+    for room in ("Room 1", "Room 2"):
+        good("add-kiosk", folder, "--room", room, "--rehearsal", "--board", "mock")
+    opened = open_site(folder)
+    for record in opened.book.devices():
+        words = ("--mode", "own-access-point", "--host", "wifi.hill.example", "--client-interface", "wlan0")
+        words += ("--uplink-interface", "eth0", "--address", "10.20.0.1/24", "--resolver", "10.1.0.53", "--ssid", "Hill")
+        words += ("--certificate", "/etc/ssl/wifi.pem", "--key", "/etc/ssl/wifi.key")
+        good("portal", folder, id_text(record.id), *words, "--wifi-passphrase-file", passphrase)
+    first, second = opened.book.devices()
+    said = good("revoke", folder, id_text(first.id))
+    for lost in ("site voucher-key", "passphrase", "certificate for wifi.hill.example"):
+        assert lost in said
+    (opened.root_of(second.id).public / "network.toml").write_bytes(b"broken")
+    assert "revoked kiosk" in good("revoke", folder, id_text(second.id))
