@@ -39,7 +39,14 @@ _SHOWN_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY")
 @click.option("--profile", default="secondary-school", show_default=True, help="Which site profile to use.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo-output"), show_default=True)
 @click.option("--broker", type=click.Choice(["auto", "mosquitto", "amqtt"]), default="auto", show_default=True)
-def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
+@click.option(
+    "--network",
+    type=click.Choice(["auto", "namespaces", "loopback"]),
+    default="auto",
+    show_default=True,
+    help="Where the phone is that --headless plays.",
+)
+def demo(headless: bool, profile: str, out: Path, broker: str, network: str) -> None:
     """Run a throw-away site on this machine."""
     play = headless or not any(os.environ.get(name) for name in _SHOWN_VARIABLES)
     for ending in (signal.SIGTERM, signal.SIGINT):
@@ -49,16 +56,16 @@ def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="quietbell-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        click.echo("Making a throw-away site: keys, certificates, readers. This takes a few seconds.", err=True)
-        ground = _lay_ground(stack, folder, play)
+        _tell("Making a throw-away site: keys, certificates, readers. This takes a few seconds.")
+        ground = _lay_ground(stack, folder, network if play else "loopback")
         site = make_site(folder / "site", profile, "1280x720" if play else "800x480", ground.portal_words())
         running = choose_broker(broker, site.path / "broker", site.port)
-        click.echo(running.banner, err=True)
+        _tell(running.banner)
         running.start()
         stack.callback(running.stop)
         kiosk, desk = (_start(stack, kind, root, play) for kind, root in (("kiosk", site.kiosk), ("desk", site.desk)))
         ground.open(site.kiosk)
-        click.echo(ground.way, err=True)
+        _tell(ground.way)
         if play:
             _play(site, running, ground, out)
         else:
@@ -66,17 +73,20 @@ def demo(headless: bool, profile: str, out: Path, broker: str) -> None:
             _watch(kiosk, desk)
 
 
-def _lay_ground(stack: ExitStack, folder: Path, play: bool) -> Ground:
+def _lay_ground(stack: ExitStack, folder: Path, network: str) -> Ground:
     """Where the phone will stand. A browser on this machine is on no other network than this machine's."""
-    wanted: Ground = choose_ground(folder / "lab") if play else LoopbackGround("")
-    stack.callback(wanted.close)
+    ground = choose_ground(network, folder / "lab")
+    stack.callback(ground.close)
     try:
-        wanted.make()
+        ground.make()
+        return ground
     except TechnicianError as problem:
-        wanted.close()
-        wanted = LoopbackGround(f"; a network of its own cannot be made ({problem})")
-        stack.callback(wanted.close)
-    return wanted
+        if network != "auto":
+            raise
+        ground.close()
+        instead = LoopbackGround(f"; a network of its own cannot be made ({problem})")
+    stack.callback(instead.close)
+    return instead
 
 
 def _start(stack: ExitStack, kind: str, root: Path, play: bool) -> Running:
@@ -104,12 +114,13 @@ def _play(site: ThrowawaySite, broker: DemoBroker, ground: Ground, out: Path) ->
         broker=broker,
         site=site,
         ground=ground,
-        camera=Camera(ground, site.path.parent / "browser", lambda line: click.echo(line, err=True)),
+        camera=Camera(ground, site.path.parent / "browser", _tell),
         out=out,
         say=click.echo,
+        tell=_tell,
     )
     journey.play()
-    click.echo(f"Every truth was reached. Pictures: {out}/", err=True)
+    _tell(f"Every truth was reached. Pictures: {out}/")
 
 
 def _watch(kiosk: Running, desk: Running) -> None:
@@ -126,6 +137,11 @@ def _environment(kind: str, play: bool) -> Mapping[str, str]:
     """Side by side on a usual screen: two windows in the middle would hide one another."""
     extra = {"SDL_VIDEODRIVER": "dummy"} if play else {"SDL_VIDEO_WINDOW_POS": _PLACES[kind]}
     return {**os.environ, **extra}
+
+
+def _tell(line: str) -> None:
+    """For whoever watches; what was reached goes to standard output."""
+    click.echo(line, err=True)
 
 
 def _end(number: int, frame: object) -> None:

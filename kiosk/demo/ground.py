@@ -80,10 +80,10 @@ class Ground(Protocol):
 class LoopbackGround:
     """The portal at 127.0.0.1, in front of nothing: nobody is kept out, and every page says what it would say."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, because: str) -> None:
         self._port = _free_port()
         self.own = f"http://127.0.0.1:{self._port}/"
-        self.way = f"Phones: at {self.own} on this machine only, with a gate that keeps nobody out{why}."
+        self.way = f"Phones: at {self.own} on this machine only, with a gate that keeps nobody out{because}."
         self._portal: Running | None = None
 
     def make(self) -> None:
@@ -186,14 +186,24 @@ class LabGround:
         self.lab.close()
 
 
-def choose_ground(folder: Path) -> LabGround | LoopbackGround:
-    """A lab if this machine and this user can have one, else loopback with the reason. Makes nothing yet."""
-    if os.geteuid() != 0:
-        return LoopbackGround("; as root the phone would get a network of its own")
-    missing = [package for program, package in LAB_NEEDS.items() if find_program(program) is None]
-    if missing:
-        return LoopbackGround(f"; for a network of its own: apt install {' '.join(missing)}")
-    return LabGround(folder)
+def choose_ground(wanted: str, folder: Path) -> LabGround | LoopbackGround:
+    """`wanted`: "auto", "namespaces" or "loopback". Makes nothing yet.
+
+    Raises TechnicianError: namespaces are wanted and cannot be had.
+    """
+    if wanted == "loopback":
+        return LoopbackGround("")
+    why = "as root the phone gets a network of its own" if os.geteuid() != 0 else _missing()
+    if not why:
+        return LabGround(folder)
+    if wanted == "namespaces":
+        raise TechnicianError(f"--network namespaces: cannot be had here; {why}")
+    return LoopbackGround(f"; {why}")
+
+
+def _missing() -> str:
+    packages = [package for program, package in LAB_NEEDS.items() if find_program(program) is None]
+    return f"for a network of its own: apt install {' '.join(packages)}" if packages else ""
 
 
 def find_program(name: str) -> str | None:

@@ -26,7 +26,7 @@ PIN = ("4", "9", "2", "7", "1", "8")
 
 
 class Journey:
-    """One play through everything. `say` gets each line."""
+    """One play through everything. `say` gets each line of JSON, `tell` what a person should know besides."""
 
     def __init__(
         self,
@@ -39,10 +39,13 @@ class Journey:
         camera: Camera,
         out: Path,
         say: Callable[[str], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._kiosk, self._desk, self._broker, self._site = kiosk, desk, broker, site
         self._out, self._say = out, say
-        self._phone = PhoneJourney(ground=ground, camera=camera, desk=desk, kiosk=site.kiosk, close=self._close)
+        self._phone = PhoneJourney(
+            ground=ground, camera=camera, desk=desk, kiosk=site.kiosk, close=self._close, tell=tell
+        )
         self._began = time.monotonic()
         self._pictures = 0
 

@@ -38,8 +38,19 @@ Step = Callable[[str], None]
 class PhoneJourney:
     """`step` tells one truth that was reached; the phone's picture is taken here, under the same number."""
 
-    def __init__(self, *, ground: Ground, camera: Camera, desk: Unit, kiosk: Path, close: Callable[[], None]) -> None:
-        self._ground, self._camera, self._desk, self._kiosk, self._close = ground, camera, desk, kiosk, close
+    def __init__(
+        self,
+        *,
+        ground: Ground,
+        camera: Camera,
+        desk: Unit,
+        kiosk: Path,
+        close: Callable[[], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        """`close` closes at the desk the report whose story is open."""
+        self._ground, self._camera, self._desk, self._kiosk = ground, camera, desk, kiosk
+        self._close, self._tell = close, tell
         self._phone = Persona(ground)
         self._lab = ground if isinstance(ground, LabGround) else None
 
@@ -55,6 +66,8 @@ class PhoneJourney:
         self._close_report(step)
         if closed:
             self._end(step)
+        else:
+            self._tell("This profile has phones on-line at this time of day: no lesson was opened, and none ended.")
 
     def picture(self, file: Path) -> None:
         """What the phone shows now."""

@@ -6,9 +6,10 @@ import html
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kiosk.demo.ground import Ground, Page, find_program
 
@@ -16,6 +17,8 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 # As a usual phone has it, in CSS pixels.
 WIDTH, HEIGHT = 412, 915
 PICTURE_SECONDS = 40.0
+# It puts a socket there, whose whole path may have 107 letters.
+SHORT = "/tmp"
 _QUIET = (
     *("--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync", "--disable-extensions"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--lang=en-GB"),
@@ -56,10 +59,13 @@ class Camera:
 
     def _run(self, words: Sequence[str]) -> bool:
         """With all its children ended, however it went."""
-        kept = {**os.environ, "TMPDIR": str(self._folder), "HOME": str(self._folder)}
+        with TemporaryDirectory(prefix="qb-", dir=SHORT) as short:
+            return self._ends_well(words, {**os.environ, "TMPDIR": short, "HOME": str(self._folder)})
+
+    def _ends_well(self, words: Sequence[str], environment: Mapping[str, str]) -> bool:
         browser = subprocess.Popen(
             self._ground.command(words),
-            env=kept,
+            env=environment,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
