@@ -171,8 +171,8 @@ def test_whoever_revokes_a_portal_hears_what_is_lost_with_its_card(tmp_path: Pat
     opened = open_site(folder)
     for record in opened.book.devices():
         words = (
-            *("--mode", "own-access-point", "--host", "wifi.hill.example", "--client-interface", "wlan0", "--ssid", "Hill"),
-            *("--uplink-interface", "eth0", "--address", "10.20.0.1/24", "--resolver", "10.1.0.53"),
+            *("--mode", "own-access-point", "--host", "wifi.hill.example", "--client-interface", "wlan0"),
+            *("--ssid", "Hill", "--uplink-interface", "eth0", "--address", "10.20.0.1/24", "--resolver", "10.1.0.53"),
             *("--certificate", "/etc/ssl/wifi.pem", "--key", "/etc/ssl/wifi.key"),
         )
         good("portal", folder, id_text(record.id), *words, "--wifi-passphrase-file", passphrase)
