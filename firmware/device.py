@@ -151,7 +151,7 @@ def load_byod(root: Root) -> Byod | None:
 def load_voucher_key(root: Root) -> bytes | None:
     """What the site's vouchers are checked with; None where there are none. Raises BadSettings."""
     path = root.secret / bundle.VOUCHER_KEY
-    return _exactly(path, VOUCHER_KEY_BYTES) if path.exists() else None
+    return _exactly(path, VOUCHER_KEY_BYTES) if _is_there(path) else None
 
 
 def load_device_register(root: Root) -> DeviceRegister:
@@ -186,6 +186,15 @@ def _part(path: Path, read: Callable[[bytes], _T]) -> _T:
         return read(_bytes(path))
     except Refused as refusal:
         raise BadSettings(path, "", f"is not to be believed ({refusal.reason}); {_FROM_BUNDLE}") from refusal
+
+
+def _is_there(path: Path) -> bool:
+    """Raises BadSettings for a folder that may not be looked into: what is in it is not simply missing."""
+    try:
+        return path.exists()
+    except OSError as problem:
+        mend = "mend the owner and mode of its folder"
+        raise BadSettings(path, "", f"cannot be looked for ({problem.strerror}); {mend}") from problem
 
 
 def _exactly(path: Path, size: int) -> bytes:

@@ -43,6 +43,9 @@ def read_issued(root: Root) -> Issued:
             [sys.executable, "-m", __name__, str(root.path)], stdout=subprocess.PIPE, timeout=READ_SECONDS, check=False
         )
         answer = msgspec.msgpack.decode(child.stdout, type=Issued | Mend)
+    except OSError as problem:
+        mend = "let the user of the portal run Quietbell's own Python"
+        raise TechnicianError(f"{sys.executable}: cannot be started ({problem.strerror}); {mend}") from problem
     except (msgspec.DecodeError, subprocess.TimeoutExpired) as problem:
         raise ProgrammerError("the reader of the bundle died") from problem
     if isinstance(answer, Mend):

@@ -29,6 +29,8 @@ RECONCILE_SECONDS = 30.0
 RECONCILE_AGAIN_SECONDS = 2.0
 KIOSK_SECONDS = 5.0
 FORGET_SECONDS = 60.0
+# The kiosk counts whole seconds, and its answer takes a moment.
+LESSON_DRIFT_MS = 5_000
 CERTIFICATE_SECONDS = 600.0
 # Somebody who sets up a twin network means to keep it up; a scan takes the radio off its channel.
 SCAN_SECONDS = 300.0
@@ -74,8 +76,12 @@ class Upkeep:
             # What was unlocked ends by the clock whether or not the kiosk answers.
             _log.warning("kiosk-silent", extra={"why": str(problem)})
             return KIOSK_SECONDS
-        seconds = state.lesson_seconds_left
-        self._keeper.unlocked_until_ms = self._clocks.wall_ms() + seconds * 1000 if seconds else None
+        before_ms, seconds = self._keeper.unlocked_until_ms, state.lesson_seconds_left
+        wall_ms = self._clocks.wall_ms()
+        self._keeper.unlocked_until_ms = wall_ms + seconds * 1000 if seconds else None
+        if self._admits and before_ms is not None and wall_ms + seconds * 1000 < before_ms - LESSON_DRIFT_MS:
+            # Staff have ended it, or made it shorter: they mean now, not in half a minute.
+            self.reconcile()
         return KIOSK_SECONDS
 
     def reconcile(self) -> float:

@@ -46,6 +46,8 @@ _log = logging.getLogger("quietbell.portal.web")
 # Long enough for a gate to come back, short enough for somebody who waits for it.
 GATE_RETRY_SECONDS = 15
 WORDS_CHARACTERS = 200
+# What a page of the survey is marked with, as a page of rules is with their hash.
+SURVEY = b"survey"
 # Whom a link to the survey may name. Learners are counted as what network or voucher says.
 BY_LINK = (Audience.STAFF, Audience.ADULT, Audience.VISITOR)
 
@@ -182,7 +184,7 @@ class Web:
         return self._show_document(request, standing, audience, voucher=words)
 
     async def survey(self, request: Request) -> Response:
-        return self._ask_survey(request)
+        return await self._ask_survey(request)
 
     async def api(self, request: Request) -> Response:
         """RFC 8908; a client that cannot verify us is told nothing."""
@@ -228,11 +230,15 @@ class Web:
         if not self._byod.survey:
             raise HTTPException(404)
         try:
-            answers = await read_form(request)
+            form = await read_form(request)
             audience, pseudonym = await self._counted_as(request)
+            if form.get("met") != self._keeper.met(pseudonym, SURVEY):
+                # Another site's page can send a form in a learner's name; it cannot have seen ours.
+                raise Refused("form")
+            answers = {name: value for name, value in form.items() if name != "met"}
             await self._keeper.answer_pulse(audience, answers, pseudonym)
         except Refused as refusal:
-            return self._ask_survey(request, wrong=refusal.reason)
+            return await self._ask_survey(request, wrong=refusal.reason)
         return self._pages.see(request, "thanks")
 
     # --- how ---
@@ -298,13 +304,15 @@ class Web:
         status = 429 if wrong == "resting" else 200
         return self._pages.html("voucher.html", request, status=status, words=words, wrong=text)
 
-    def _ask_survey(self, request: Request, wrong: str = "") -> Response:
+    async def _ask_survey(self, request: Request, wrong: str = "") -> Response:
         if not self._byod.survey:
             raise HTTPException(404)
+        _, pseudonym = await self._counted_as(request)
         text = self._pages.words(request).text(PULSE_WORDS[wrong]) if wrong else ""
         query = {"for": named} if (named := request.query_params.get("for", "")) in BY_LINK else {}
         action = self._pages.path(self._pages.language_of(request), "survey", **query)
-        return self._pages.html("survey.html", request, questions=PULSE, wrong=text, action=action)
+        met = self._keeper.met(pseudonym, SURVEY)
+        return self._pages.html("survey.html", request, questions=PULSE, wrong=text, action=action, met=met)
 
     async def _counted_as(self, request: Request) -> tuple[Audience, bytes]:
         """The audience of an answer, and what tells one device's second answer from another's first.

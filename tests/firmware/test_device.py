@@ -132,3 +132,11 @@ def test_no_bundle_puts_other_readers_in_the_place_of_those_held(made: MadeSite)
         path.write_bytes(sign_part(newer, thieves))
         held = msgspec.structs.replace(newer, version=2)
         assert device.load_sheet(root, held=held).routes.version == max(2, version)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_missing_key(tmp_path: Path) -> None:
+    """Vouchers do not silently fall away because of a folder: what is wrong with it is said, and the mend. (A mode that
+    shuts the portal out ends in the same error; a test that is root can only make one with a name too long.)"""
+    assert device.load_voucher_key(Root(tmp_path)) is None
+    with pytest.raises(BadSettings, match=r"voucher\.key: cannot be looked for \(File name too long\); mend the owner"):
+        device.load_voucher_key(Root(tmp_path / ("x" * 300)))

@@ -198,6 +198,10 @@ class Visitor:
         action = f"/{language}/accept"
         return self.post(action, self.get(page or f"/{language}/").fields(action))
 
+    def answer_survey(self, answers: Mapping[str, str], action: str = "/en/survey") -> Answer:
+        """Open the page and send these answers from it."""
+        return self.post(action, {**self.get(action).fields(action), **answers})
+
     def follow(self, answer: Answer) -> Answer:
         assert answer.status == 303, answer.status
         return self.get(answer.headers["location"])

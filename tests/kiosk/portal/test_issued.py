@@ -49,6 +49,15 @@ def test_a_missing_file_is_one_line(made: MadePortal) -> None:
         read_issued(made.root)
 
 
+def test_a_python_that_this_user_may_not_run_is_one_line(made: MadePortal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation in somebody's own folder: which program, and the mend."""
+    monkeypatch.setattr(sys, "executable", str(made.root.path))
+    with pytest.raises(
+        TechnicianError, match=r"cannot be started \(Permission denied\); let the user of the portal run"
+    ):
+        read_issued(made.root)
+
+
 def test_the_running_portal_loads_no_more_than_it_needs() -> None:
     """Nothing that only the child needs is imported by the process that serves."""
     program = "import sys, kiosk.portal.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"

@@ -89,6 +89,23 @@ def test_a_lesson_lasts_as_long_as_the_kiosk_says(work: _Work) -> None:
     assert work.house.keeper.unlocked_until_ms is None
 
 
+@pytest.mark.requirement("B4")
+def test_a_lesson_that_staff_end_is_over_at_once(work: _Work) -> None:
+    """Whoever was on-line because of it is cut off as soon as the kiosk says so, not at the next round."""
+    work.house.wall_ms = wall_ms(BEFORE_LUNCH)
+    work.kiosk.lesson_seconds = LESSON_SECONDS
+    work.upkeep.hear_kiosk()
+    with work.house.open() as port:
+        assert Visitor(port).accept().status == 303
+        assert [client.admitted_seconds_left is not None for client in work.house.gate.clients()] == [True]
+        work.kiosk.lesson_seconds = LESSON_SECONDS - 2
+        work.upkeep.hear_kiosk()
+        assert [client.admitted_seconds_left is not None for client in work.house.gate.clients()] == [True]
+        work.kiosk.lesson_seconds = 0
+        work.upkeep.hear_kiosk()
+        assert not any(client.admitted_seconds_left is not None for client in work.house.gate.clients())
+
+
 def test_a_gate_that_is_down_is_told(work: _Work) -> None:
     """Soon looked at again, and the fault goes when the gate is back."""
     work.house.gate.silent = True

@@ -265,20 +265,30 @@ def test_the_survey_is_pictures_and_counts_once(house: House, visitor: Visitor) 
     assert "textarea" not in page.text
     assert 'type="text"' not in page.text
     answers = {question.id: question.choices[0].id for question in PULSE}
-    assert visitor.post("/en/survey", answers).headers["location"] == "/en/thanks"
+    assert visitor.answer_survey(answers).headers["location"] == "/en/thanks"
     assert visitor.get("/en/thanks").title == "Thank you"
-    assert "has answered today already" in visitor.post("/en/survey", answers).text
-    assert "Choose at least one picture" in Visitor(visitor.port, "127.0.0.3").post("/en/survey", {}).text
+    assert "has answered today already" in visitor.answer_survey(answers).text
+    assert "Choose at least one picture" in Visitor(visitor.port, "127.0.0.3").answer_survey({}).text
+
+
+@pytest.mark.requirement("B13")
+def test_a_page_of_another_site_casts_no_vote(house: House, visitor: Visitor) -> None:
+    """Answers count only from a page that this device was shown: not without its mark, not with another device's."""
+    answers = {question.id: question.choices[0].id for question in PULSE}
+    others = Visitor(visitor.port, "127.0.0.3").get("/en/survey").fields("/en/survey")
+    for form in (answers, {**answers, **others}):
+        assert "That did not work. Choose once more." in visitor.post("/en/survey", form).text
+    assert visitor.answer_survey(answers).status == 303
 
 
 @pytest.mark.requirement("B13")
 def test_parents_and_staff_answer_by_a_link(house: House, visitor: Visitor) -> None:
     """A link names whose answers they are; learners cannot be made of others by it."""
     answers = {"safe": "very"}
-    page = visitor.get("/en/survey?for=staff")
-    assert 'action="/en/survey?for=staff"' in page.text
-    assert visitor.post("/en/survey?for=staff", answers).status == 303
-    assert Visitor(visitor.port, "127.0.0.4").post("/en/survey?for=headteacher", answers).status == 303
+    assert visitor.answer_survey(answers, "/en/survey?for=staff").status == 303
+    other = Visitor(visitor.port, "127.0.0.4")
+    form = other.get("/en/survey?for=headteacher").fields("/en/survey")
+    assert other.post("/en/survey?for=headteacher", {**form, **answers}).status == 303
     kept = (house.folder / "pulse.json").read_text()
     assert "2027-1-spring staff safe 1" in kept
     assert "2027-1-spring learner safe 1" in kept
