@@ -82,10 +82,9 @@ def day_of(number: int, portal: str) -> bool:
     ask(number, portal, "GET", "/en/talk")
     ask(number, portal, "POST", "/en/accept", hidden(page))
     if number % 10 == 0:
-        questions = re.findall(
-            r'<input type="radio" name="([^"]+)" value="([^"]+)"', ask(number, portal, "GET", "/en/survey")
-        )
-        ask(number, portal, "POST", "/en/survey", dict(questions))
+        survey = ask(number, portal, "GET", "/en/survey")
+        questions = re.findall(r'<input type="radio" name="([^"]+)" value="([^"]+)"', survey)
+        ask(number, portal, "POST", "/en/survey", {**hidden(survey), **dict(questions)})
     return "You are on-line until" in ask(number, portal, "GET", "/en/online")
 
 
