@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,17 @@ def test_languages_are_offered_in_their_own_name() -> None:
     assert [own_name(language) for language in languages()] == [
         *("English", "العربية", "Cymraeg", "Easy English", "Polski", "اردو"),
     ]
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_catalogue_says_of_itself_what_babel_knows(language: str) -> None:
+    """Name and direction stand in its head, so that no running unit loads Babel's locale for them; both are Babel's."""
+    locale = Locale.parse(language.partition("-x-")[0], sep="-")
+    assert Words(language).right_to_left == (locale.text_direction == "rtl")
+    assert (
+        own_name(language) == "Easy English"
+        or own_name(language).casefold() == (locale.get_display_name() or "").casefold()
+    )
 
 
 def test_only_what_a_speaker_has_read_counts_as_checked() -> None:
