@@ -6,6 +6,7 @@ them. A form that is not one of ours is a new beginning, never an error; none le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
@@ -30,6 +31,7 @@ WORDS_CHARACTERS_MOST = 2_000
 # The words of a code are made by the kiosk when they are asked for; until then this stands for them.
 CODE_LATER = ("",)
 _DIGEST_LATER = bytes(DIGEST_BYTES)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}", re.ASCII)
 
 BEFORE_SENDING = frozenset({ScreenId.ADULT, ScreenId.HEAD, ScreenId.CATEGORY, ScreenId.SEND})
 ASKING = frozenset({ScreenId.DANGER, ScreenId.LOOK_UP, ScreenId.FOUND})
@@ -43,8 +45,10 @@ class TalkForm:
     """One page's form. `form` is its nonce; `ticket` the kiosk's word for the report that was saved.
 
     `tried` and `unsent`: the report, or these answers of an addition, were handed over and are not known to be saved;
-    `unsure`: nobody can tell. `digest` are the five words that were looked up. `choice`, `go` and `words` are what was
-    pressed and typed; `mark` is what this portal puts beside each nonce that it gives out.
+    `unsure`: nobody can tell; `typed_failed`: so are the words in the page's own field. `language`: in which that was
+    handed over, for only the very same draft can be known as the same. `digest` are the five words that were looked up.
+    `choice`, `go` and `words` are what was pressed and typed; `mark` is what this portal puts beside each nonce that it
+    gives out.
     """
 
     form: bytes
@@ -59,6 +63,8 @@ class TalkForm:
     tried: bool = False
     unsent: tuple[str, ...] = ()
     unsure: bool = False
+    typed_failed: bool = False
+    language: str = ""
     digest: bytes = b""
     choice: str = ""
     go: str = ""
@@ -68,12 +74,13 @@ class TalkForm:
     @property
     def pending(self) -> bool:
         """Something may be handed over again, and must then carry the same nonce."""
-        return self.tried or bool(self.unsent)
+        return self.tried or self.typed_failed or bool(self.unsent)
 
     def hidden(self) -> dict[str, str]:
         """The hidden fields of the page, by name; only those that say something."""
         answers = {f"a-{name}": getattr(self.answers, name) for name in ANSWERS}
         flags = {"named": self.named, "taken-back": self.taken_back, "tried": self.tried, "unsure": self.unsure}
+        flags["typed-failed"] = self.typed_failed
         found = {
             "form": self.form.hex(),
             "ticket": self.ticket.hex(),
@@ -82,6 +89,7 @@ class TalkForm:
             "page": str(self.category_page or ""),
             "code": "" if self.code is CodeState.NONE else self.code.value,
             "unsent": ",".join(self.unsent),
+            "language": self.language,
             "digest": self.digest.hex(),
             **{name: "1" if flag else "" for name, flag in flags.items()},
             **answers,
@@ -119,6 +127,7 @@ def state_of(form: TalkForm, policy: Policy, *, language: str, now_ms: int) -> T
         code=form.code,
         typed_characters=len(form.words) if form.screen in FIELDS else 0,
         touched_ms=now_ms,
+        typed_failed=form.typed_failed,
         next_ticket=10,
     )
     if form.ticket:
@@ -159,6 +168,8 @@ def _parsed(untrusted: Mapping[str, str], policy: Policy) -> TalkForm:
         tried=_flag(untrusted, "tried"),
         unsent=_unsent(untrusted.get("unsent", "")),
         unsure=_flag(untrusted, "unsure"),
+        typed_failed=_flag(untrusted, "typed-failed"),
+        language=_language(untrusted.get("language", "")),
         digest=_bytes(untrusted.get("digest", ""), DIGEST_BYTES) if untrusted.get("digest") else b"",
         choice=untrusted.get("choice", "")[:64],
         go=untrusted.get("go", "")[:16],
@@ -185,6 +196,8 @@ def _holds_together(form: TalkForm) -> bool:
     if not form.ticket and (form.unsent or form.taken_back or form.code is not CodeState.NONE):
         return False
     if form.tried and form.screen not in (ScreenId.TRUTHS, ScreenId.ADVICE):
+        return False
+    if form.typed_failed and not (form.ticket and form.screen in SECURE_ONLY):
         return False
     if any(not getattr(form.answers, name) for name in form.unsent):
         return False
@@ -218,6 +231,12 @@ def _number(untrusted: str, below: int) -> int:
     if number >= below:
         raise ValueError("no such page")
     return number
+
+
+def _language(untrusted: str) -> str:
+    if untrusted and not _LANGUAGE.fullmatch(untrusted):
+        raise ValueError("no language")
+    return untrusted
 
 
 def _flag(untrusted: Mapping[str, str], name: str) -> bool:

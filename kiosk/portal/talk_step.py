@@ -136,7 +136,9 @@ class _Step:
 
     def __init__(self, steps: TalkSteps, form: TalkForm, language: str, secure: bool) -> None:
         self._steps, self._line, self._policy = steps, steps.line, steps.policy
-        self._form, self._language, self._secure = form, language, secure
+        self._form, self._secure = form, secure
+        # What may have to be handed over again stays in the language of the first time, whatever is read by now.
+        self._language = form.language or language
         self._now_ms = steps.now_ms()
         self.told = False
         self._state = state_of(form, steps.policy, language=language, now_ms=self._now_ms)
@@ -287,12 +289,12 @@ class _Step:
             tried=told is not None and not self._ticket,
             unsent=self._unsent if self._ticket else (),
             unsure=self._unsure,
+            typed_failed=state.typed_failed,
             digest=self._digest if state.screen is ScreenId.FOUND else b"",
             words=words,
         )
         # Whatever may have to be sent again keeps its nonce, so that it cannot become two.
-        keeps = form.pending or state.typed_failed
-        form = form if keeps else replace(form, form=self._steps.fresh())
+        form = replace(form, language=self._language) if form.pending else replace(form, form=self._steps.fresh())
         shown = Shown(
             state,
             form,

@@ -103,11 +103,12 @@ class LivingKiosk:
 
 @dataclass
 class Seen(HTMLParser):
-    """What a reader finds on a page, and what they can press."""
+    """What a reader finds on a page and can press. `tongues`: the same page in each language, by its address."""
 
     hidden: dict[str, str] = field(default_factory=dict)
     buttons: dict[tuple[str, str], str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    tongues: dict[str, str] = field(default_factory=dict)
     text: str = ""
     typed: str | None = None
 
@@ -126,7 +127,9 @@ class Seen(HTMLParser):
             self.typed = ""
         if tag in ("button", "a", "title", "textarea"):
             self._in.append((tag, attrs))
-        if tag == "button":
+        if tag == "button" and "formaction" in attrs:
+            self.tongues[attrs["formaction"]] = ""
+        elif tag == "button":
             self.buttons[attrs["name"], attrs["value"]] = ""
 
     def handle_endtag(self, tag: str) -> None:
@@ -135,7 +138,9 @@ class Seen(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         tag, attrs = self._in[-1] if self._in else ("", {})
-        if tag == "button":
+        if tag == "button" and "formaction" in attrs:
+            self.tongues[attrs["formaction"]] += data.strip()
+        elif tag == "button":
             self.buttons[attrs["name"], attrs["value"]] += data.strip()
         elif tag == "a":
             self.links[attrs["href"]] = (self.links.get(attrs["href"], "") + data.strip()).strip()
@@ -185,6 +190,14 @@ class Phone:
     def go(self, where: str) -> Page:
         assert ("go", where) in self.page.seen.buttons, (where, self.page.seen.buttons)
         self.page = self.post(self.filled("go", where, None))
+        return self.page
+
+    def read_in(self, language: str) -> Page:
+        """The same page in another language, by its button."""
+        assert f"/{language}/talk" in self.page.seen.tongues, self.page.seen.tongues
+        form = self.filled("go", "stay", None)
+        self.language = language
+        self.page = self.post(form)
         return self.page
 
     def filled(self, name: str, value: str, words: str | None) -> dict[str, str]:

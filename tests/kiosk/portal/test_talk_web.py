@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from firmware.errors import TechnicianError
 from firmware.messages import PHONE_ROOM, Duty, DutyState, Kind, Stage, Urgency
 from kiosk.portal.kiosk_line import KioskLine
-from kiosk.portal.talk_form import read_form
+from kiosk.portal.talk_form import TalkForm, read_form
 from kiosk.portal.talk_step import TalkSteps
 from kiosk.portal.talk_view import dialled, phone_page
 from kiosk.screen import pictures as screen_pictures
@@ -24,6 +24,7 @@ from kiosk.talk import phone as said
 from kiosk.talk.handover import ANSWERS, Deed, HandedIn, HandIn, KioskState, Outcome, Told
 from kiosk.talk.pictures import TURNED
 from kiosk.talk.questions import STRIP, ScreenId
+from kiosk.talk.state import Answers
 from kiosk.words import Words
 from tests.support.broker import ThrowAwayCa
 from tests.support.talk_phone import LivingKiosk, Phone, phones
@@ -514,6 +515,72 @@ def test_when_somebody_is_on_duty_again_is_said_in_the_reader_s_language(
             phone.press("yes")
 
 
+@pytest.mark.requirement("L6")
+def test_another_language_in_the_middle_of_a_talk_is_the_same_page(kiosk: LivingKiosk, port: int) -> None:
+    """Nothing that was answered is asked again or stands in an address, before sending and after it."""
+    phone = Phone(port)
+    phone.press(*ORDINARY[:-1])
+    page = phone.read_in("cy")
+    assert (page.status, page.screen, page.headers["content-language"]) == (200, ScreenId.SEND, "cy")
+    assert page.seen.tongues.keys() == {"/en/talk", "/en-x-easy/talk", "/cy/talk"}
+    phone.press("send", "add-more", "me")
+    page = phone.read_in("en-x-easy")
+    assert page.screen == ScreenId.PACE
+    phone.press("today")
+    phone.go("back")
+    told = [(story.category, story.who, story.pace, story.language) for _, story in kiosk.do(kept)]
+    assert told == [("bullying", "", "", "cy"), ("", "me", "", "cy"), ("", "", "today", "en-x-easy")]
+    assert phone.read_in("en").screen == ScreenId.PACE
+
+
+def test_another_language_sends_nothing_and_loses_nothing(kiosk: LivingKiosk, port: int) -> None:
+    """The five words are the same five; those that are looked up are still looked up."""
+    phone = Phone(port)
+    phone.press("yes", "code", "give-code")
+    words = _code_on(phone)
+    phone.read_in("cy")
+    assert _code_on(phone) == words
+    assert len(kiosk.do(kept)) == 2
+    other = Phone(port)
+    other.press("have-code")
+    other.press("look-up", words=" ".join(words))
+    assert other.read_in("en-x-easy").screen == ScreenId.FOUND
+    assert "We kept it here." in other.page.text
+
+
+def test_another_language_keeps_what_is_being_typed(kiosk: LivingKiosk, secure: Phone) -> None:
+    """Half a message that has not been sent is in its field; one that was not saved is still said to be so."""
+    secure.press(*ORDINARY, "add-more")
+    skip_to(secure, ScreenId.WORDS)
+    form = {**secure.page.seen.hidden, "go": "stay", "words": "He waits"}
+    secure.language = "en-x-easy"
+    secure.page = secure.post(form)
+    assert (secure.page.screen, secure.page.seen.typed) == (ScreenId.WORDS, "He waits")
+    assert len(kiosk.do(kept)) == 1
+    kiosk.die()
+    secure.press("send-words")
+    page = secure.read_in("en")
+    assert "Could not save. Not sent. Go to reception." in page.text
+    assert page.seen.typed == "He waits"
+
+
+def test_what_may_have_been_saved_is_one_report_in_whatever_language_it_is_tried_again(
+    kiosk: LivingKiosk, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could tell whether it was saved; it was, and trying again in Welsh makes no second one."""
+    phone = Phone(port)
+    with monkeypatch.context() as slow:
+        kiosk.do(partial(_slow_commits, monkeypatch=slow))
+        phone.press("yes")
+        assert "We can't tell if this was saved." in phone.page.text
+    assert phone.read_in("cy").screen == ScreenId.TRUTHS
+    phone.press("try-again")
+    assert "tried" not in phone.page.seen.hidden
+    assert [story.language for _, story in kiosk.do(kept)] == ["en"]
+    phone.press("add-more", "no")
+    assert [story.language for _, story in kiosk.do(kept)] == ["en", "cy"]
+
+
 def test_pictures_turn_with_the_reader_as_at_the_kiosk() -> None:
     """The same ones on both."""
     assert TURNED == screen_pictures.TURNED
@@ -570,6 +637,23 @@ class Deaf(KioskLine):
 
     def state(self, faults: tuple[str, ...] = ()) -> KioskState:
         raise AssertionError("a page asks for no state")
+
+
+@pytest.mark.requirement("L6")
+def test_typed_words_that_may_have_been_saved_are_the_same_draft_in_another_language() -> None:
+    """Nonce and language of the first time go with them, so that the kiosk knows them again."""
+    line, counter = Deaf(), iter(range(10**6))
+    steps = TalkSteps(line, secondary(), now_ms=lambda: 1_000, random_bytes=lambda n: next(counter).to_bytes(n, "big"))
+    said_before = Answers(danger="no", adult_here="no", category="bullying")
+    form = TalkForm(b"n" * 16, b"t" * 16, ScreenId.WORDS, answers=said_before)
+    line.outcome = Outcome.UNSURE
+    for language, choice in (("en", "send-words"), ("cy", ""), ("cy", "send-words")):
+        shown = steps.take(replace(form, choice=choice, words="hi", mark=steps.mark(form)), language, secure=True)
+        assert shown is not None
+        assert shown.state.typed_failed
+        form = read_form(urlencode(shown.form.hidden()).encode(), secondary(), fresh=steps.fresh())
+    first, second = line.drafts
+    assert first == second
 
 
 pressed = st.sampled_from(

@@ -86,7 +86,14 @@ def press(page: Page, choice: str) -> None:
     """And wait for the page that follows; "" is the first page, as it was opened."""
     if choice:
         with page.expect_navigation():
-            page.locator(f'button[name="choice"][value="{choice}"]').click()
+            page.locator(f'main button[name="choice"][value="{choice}"]').click()
+
+
+def read_in(page: Page, language: str) -> None:
+    """Open the list of languages and press one."""
+    page.locator(".tongues summary").click()
+    with page.expect_navigation():
+        page.locator(f'.tongues button[formaction="/{language}/talk"]').click()
 
 
 @pytest.mark.requirement("L1", "L6")
@@ -136,6 +143,46 @@ def test_the_whole_talk_without_scripts(browser: Browser, kiosk: LivingKiosk, po
     assert kiosk.do(kept)[-1][1].text == b"He waits for me."
     assert page.url.endswith("/en/talk")
     assert page.get_by_role("link", name="Hide now").get_attribute("href") == "/en/"
+    page.context.close()
+
+
+@pytest.mark.requirement("L6")
+def test_another_language_is_the_same_page_without_scripts(browser: Browser, kiosk: LivingKiosk, port: int) -> None:
+    """Chosen from the list at the top, as on every other page: answers and half a message stay, nothing is sent, and
+    nothing of it is in the address; the other way round for who reads from right to left."""
+    page = opened(browser, port, "en", scripts=False)
+    for choice in (*WAY[:7], "code", "give-code", "kept-code", "truths", "add-more", *["skip"] * 6):
+        press(page, choice)
+    sent = len(kiosk.do(kept))
+    page.get_by_role("textbox").fill("He waits for me.")
+    for language in ("ar", "en"):
+        read_in(page, language)
+        assert page.url.endswith(f"/{language}/talk")
+        assert page.locator("html").get_attribute("lang") == language
+        assert page.get_by_role("textbox").input_value() == "He waits for me."
+    assert len(kiosk.do(kept)) == sent
+    press(page, "send-words")
+    assert kiosk.do(kept)[-1][1].text == b"He waits for me."
+    page.context.close()
+
+
+@pytest.mark.requirement("L6")
+@pytest.mark.parametrize("language", READ)
+def test_the_list_of_languages_is_for_thumbs_and_screen_readers(browser: Browser, port: int, language: str) -> None:
+    """Opened on a page with a field and on one without: each language 44 pixels high, and axe finds nothing."""
+    page = opened(browser, port, language, scripts=True)
+    for choice in ("", "have-code"):
+        press(page, choice)
+        page.locator(".tongues summary").click()
+        for button in page.locator(".tongues button").all():
+            size = button.bounding_box()
+            assert size is not None
+            assert min(size["width"], size["height"]) >= TARGET_MIN
+        assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page, options=RULES)
+            assert not found.response["violations"], found.generate_report()
     page.context.close()
 
 
