@@ -6,6 +6,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import resource
+import threading
 from pathlib import Path
 
 from firmware.memory import LockedBytes, forbid_dumps, give_back_freed
@@ -60,6 +61,42 @@ def _come_and_go(sender: multiprocessing.connection.Connection) -> None:
     high = _resident_kib()
     blocks.clear()
     sender.send((set_so, high - _resident_kib()))
+
+
+def test_threads_do_not_each_keep_a_heap() -> None:
+    """Eight threads that have worked leave no heap of 64 MB of addresses each behind (a fresh process, as before)."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_work_on_threads, args=(sender,))
+    process.start()
+    heaps = receiver.recv()
+    process.join()
+    assert heaps == 0
+
+
+def _work_on_threads(sender: multiprocessing.connection.Connection) -> None:
+    give_back_freed()
+    together = threading.Barrier(8)
+
+    def work() -> None:
+        together.wait()
+        blocks = [bytes(4096 + number) for number in range(50)]
+        together.wait()
+        blocks.clear()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sender.send(_heaps_beside_the_first())
+
+
+def _heaps_beside_the_first() -> int:
+    """glibc reserves 64 MB, at a multiple of that, for each further heap."""
+    size = 64 * 1024 * 1024
+    mappings = [line.split() for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()]
+    nameless = [fields[0] for fields in mappings if len(fields) == 5]
+    return sum(int(span.partition("-")[0], 16) % size == 0 for span in nameless)
 
 
 def _resident_kib() -> int:

@@ -14,25 +14,20 @@ import selectors
 import signal
 import socket
 import subprocess
-import threading
 import time
-from queue import SimpleQueue
 
 from firmware.errors import StoreFault, TechnicianError
 from firmware.local_link import serve
-from firmware.memory import forbid_dumps
+from firmware.memory import forbid_dumps, give_back_freed
 from firmware.network_settings import NetworkSettings, load_network
 from firmware.settings import Root
 from firmware.watchdog import Watchdog
 from kiosk.portal.gate.day_key import DayKey
 from kiosk.portal.gate.doh import load_known_doh
-from kiosk.portal.gate.elements import Address
-from kiosk.portal.gate.flows import forget_led_flows
 from kiosk.portal.gate.forwarding import Forwarding
 from kiosk.portal.gate.helper import Clocks, GateHelper
 from kiosk.portal.gate.line import SOCKET
 from kiosk.portal.gate.neighbours import Neighbour, NeighbourNews, Neighbours
-from kiosk.portal.gate.netlink import NetlinkFault
 from kiosk.portal.gate.nft import TableNews, open_nft
 from kiosk.portal.gate.rules import load_rules
 from kiosk.portal.gate.ruleset import Limits
@@ -63,14 +58,12 @@ class GateApp:
         self._uids = {os.geteuid(), *_uids_of(portal_user)}
         self._table = Table(open_nft(), network, limits_of(rules.fair_use_kbit_per_second), monotonic=time.monotonic)
         self._forwarding, self._neighbours = Forwarding(network), Neighbours(network.client_interface)
-        self._changed: SimpleQueue[Address | None] = SimpleQueue()
         self._helper = GateHelper(
             network=network,
             accesses=rules.accesses,
             table=self._table,
             neighbours=self._neighbours,
             day_key=DayKey(root.run, rules.clock, random_bytes=secrets.token_bytes),
-            forget=self._changed.put,
             scan=lambda: scan(network),
             clocks=Clocks(time.monotonic, time.time),
         )
@@ -79,6 +72,7 @@ class GateApp:
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises TechnicianError when rules or forwarding cannot be set."""
+        give_back_freed()
         stop, stopped = socket.socketpair()
         stop.setblocking(False)
         signal.set_wakeup_fd(stop.fileno())
@@ -90,15 +84,11 @@ class GateApp:
         _log.warning("gate-stands", extra={"admitted": self._table.raise_()})
         self._forwarding.on()
         neighbours, tables = NeighbourNews(self._network.client_interface), TableNews()
-        forgetter = threading.Thread(target=self._forget_flows, name="gate-flows")
-        forgetter.start()
         server = serve(self._root.run / SOCKET, allow_uids=self._uids, mode=SOCKET_MODE, on_request=self._helper.answer)
         try:
             self._watch(neighbours, tables, stopped)
         finally:
             server.stop()
-            self._changed.put(None)
-            forgetter.join()
             signal.set_wakeup_fd(-1)
             for line in (neighbours, tables, stop, stopped):
                 line.close()
@@ -140,30 +130,6 @@ class GateApp:
             self._helper.learn(one for one in heard if one.address.version == 6)
         except TechnicianError as problem:
             _log.error("gate-cannot", extra={"why": str(problem)})
-
-    def _forget_flows(self) -> None:
-        """On a thread of its own: the kernel takes its time, and nobody waits for this."""
-        own = [one.ip for one in (self._network.address4, self._network.address6) if one is not None]
-        while addresses := _all_of(self._changed):
-            try:
-                forget_led_flows(addresses, own)
-            except (NetlinkFault, OSError) as problem:
-                # a phone may see the portal's page once more; nobody passes by it
-                _log.error("flows-not-forgotten", extra={"why": str(problem)})
-
-
-def _all_of(changed: SimpleQueue[Address | None]) -> set[Address]:
-    """Everything that waits, and at least one; empty when there is no more to come."""
-    waiting: set[Address] = set()
-    while not waiting or not changed.empty():
-        address = changed.get()
-        if address is None:
-            # found again, alone, when these are done
-            if waiting:
-                changed.put(None)
-            break
-        waiting.add(address)
-    return waiting
 
 
 def limits_of(fair_use_kbit_per_second: int) -> Limits:

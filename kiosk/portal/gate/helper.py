@@ -60,7 +60,7 @@ class Clocks:
 
 
 class GateHelper:
-    """Answers questions, from any thread. `forget` is told whose flows to the portal must go."""
+    """Answers questions, from any thread."""
 
     def __init__(
         self,
@@ -70,13 +70,12 @@ class GateHelper:
         table: Table,
         neighbours: Neighbours,
         day_key: DayKey,
-        forget: Callable[[Address], None],
         scan: Callable[[], str],
         clocks: Clocks,
     ) -> None:
         self._network, self._accesses = network, frozenset(accesses)
         self._table, self._neighbours, self._day_key = table, neighbours, day_key
-        self._forget, self._scan, self._clocks = forget, scan, clocks
+        self._scan, self._clocks = scan, clocks
         self._lock, self._scan_lock = threading.Lock(), threading.Lock()
         self._scanned: tuple[float, str] | None = None
 
@@ -98,7 +97,8 @@ class GateHelper:
             for one in neighbours:
                 if (one.mac, one.address) not in held and self._is_client(one.address):
                     new += _also(one, [*held.values(), *new])
-            self._admit(new)
+            if new:
+                self._table.admit(new)
 
     def tick(self) -> bool:
         """Forget what is over; put the table back if somebody took it away. Returns whether that was so."""
@@ -145,7 +145,7 @@ class GateHelper:
             for one in self._neighbours.all(only6=True):
                 if one.mac == mac and self._is_client(one.address):
                     others += _also(one, [first, *others])
-        self._admit([first, *others])
+        self._table.admit([first, *others])
         return self._pseudonym(mac, address)
 
     def _refusal(self, mac: str | None, address: Address, question: Admit) -> str:
@@ -165,14 +165,6 @@ class GateHelper:
             return True
         own6 = sum(one.address.version == 6 for one in self._table.admissions(mac)) if address.version == 6 else 0
         return own6 < ADDRESSES6_MAX and (own6 > 0 or self._table.devices(address.version) < DEVICES_MAX)
-
-    def _admit(self, new: list[Admission]) -> None:
-        if not new:
-            return
-        changed = [one for one in new if self._table.mark_of(one.mac, one.address) is not one.mark]
-        self._table.admit(new)
-        for one in changed:
-            self._forget(one.address)
 
     def _revoke(self, gone: list[Admission]) -> None:
         """These, and what their devices have been given beside them."""

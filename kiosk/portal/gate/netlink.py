@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from firmware.errors import TechnicianError
 
-REQUEST, ACKNOWLEDGE, DUMP = 0x1, 0x4, 0x300
+REQUEST, DUMP = 0x1, 0x300
 ERROR, DONE = 2, 3
-# flag bits in an attribute's type
-NESTED, _TYPE_MASK = 0x8000, 0x3FFF
+# an attribute's type without its flag bits
+_TYPE_MASK = 0x3FFF
 # netlink(7) asks for at least a page; the kernel sends dumps in pieces of up to 32 KiB
 RECEIVE_BYTES = 64 * 1024
 # The kernel answers at once, or something is very wrong.
@@ -84,7 +84,7 @@ def exchange(protocol: int, kind: int, flags: int, payload: bytes) -> list[tuple
                 if found in (ERROR, DONE):
                     return answer
                 answer.append((found, content))
-            more = bool(flags & (DUMP | ACKNOWLEDGE))
+            more = bool(flags & DUMP)
     return answer
 
 

@@ -182,9 +182,20 @@ def _to_device(network: NetworkSettings) -> list[str]:
             "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept",
             "udp sport 546 udp dport 547 ip6 saddr fe80::/10 accept",
         ]
+    rules += _no_longer_led(network)
     for own in owns:
         rules += [f"{own} tcp dport {ports} accept", f"{own} udp dport {{ 53, 123 }} accept"]
     return [*rules, "drop"]
+
+
+def _no_longer_led(network: NetworkSettings) -> list[str]:
+    """A connection that was led to the portal would be led there as long as it lives: with admission it is reset."""
+    if network.offline:
+        return []
+    owns = [f"ip daddr != {network.address4.ip}"]
+    if network.address6:
+        owns.append(f"ip6 daddr != {network.address6.ip}")
+    return [f"meta mark != 0 ct original {own} tcp dport {network.http_port} reject with tcp reset" for own in owns]
 
 
 def _from_device(network: NetworkSettings) -> list[str]:

@@ -79,7 +79,6 @@ class Gate:
         self.now = 0.0
         self.scans: list[str] = []
         self.nft, self.neighbours = Silent(), ByHand()
-        self.forgotten: list[Address] = []
         self.table = Table(self.nft, NETWORK, Limits(8000, (), ()), monotonic=lambda: self.now)
         noon = 1_799_841_600.0
         self.helper = GateHelper(
@@ -88,7 +87,6 @@ class Gate:
             table=self.table,
             neighbours=self.neighbours,
             day_key=DayKey(folder, ZoneInfo("Europe/London"), random_bytes=lambda count: b"k" * count),
-            forget=self.forgotten.append,
             scan=self._scan,
             clocks=Clocks(lambda: self.now, lambda: noon + self.now),
         )
@@ -148,7 +146,6 @@ def test_admission_that_makes_no_sense_is_refused(gate: Gate, seconds: int, acce
     """No time, or a kind of access that nobody has: nothing happens."""
     assert gate.admit(FOUR, seconds, access) is None
     assert gate.table.admissions() == []
-    assert gate.forgotten == []
 
 
 def test_access_that_no_audience_has_is_refused(tmp_path: Path) -> None:
@@ -228,16 +225,6 @@ def test_refused_till_the_day_is_over(gate: Gate) -> None:
     gate.now = SECONDS_MAX + 1.0
     gate.helper.tick()
     assert gate.admit(FOUR) is not None
-
-
-def test_flows_are_forgotten_when_something_changes(gate: Gate) -> None:
-    """A new admission, or another kind of access, forgets the flows to the portal; a renewal does not."""
-    gate.neighbours.heard = {FOUR: MAC}
-    gate.admit(FOUR)
-    gate.admit(FOUR, 900)
-    assert gate.forgotten == [FOUR]
-    gate.admit(FOUR, 900, "all")
-    assert gate.forgotten == [FOUR, FOUR]
 
 
 def test_time_runs_out(gate: Gate) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -11,16 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.portal.gate.flows import forget_led_flows
 from kiosk.portal.gate.neighbours import Neighbour, NeighbourNews, Neighbours, is_device
 from kiosk.portal.gate.netlink import attribute, attributes, message, messages
 from tests.support.own_network import own_network
 from tests.support.root import needs_root
-from tests.support.until import look_again
 
 MAC = "02:00:00:00:00:02"
 FOUR, SIX = ip_address("10.9.0.2"), ip_address("2001:db8:9::2")
-OWN = ip_address("10.9.0.1")
 
 
 @pytest.fixture
@@ -74,40 +70,6 @@ def test_news_come_without_asking(wire: None) -> None:
     assert Neighbour(ip_address("10.9.0.9"), "02:00:00:00:00:09") in news.read()
     assert news.read() == []
     news.close()
-
-
-@needs_root
-def test_only_led_flows_are_forgotten(wire: None) -> None:
-    """Of a client's connections only those to others that our own address answers are forgotten; names, pages asked of
-    us, true connections and other clients' stay."""
-    sh("ip address add 10.9.9.9/32 dev lo; ip address add 10.9.9.8/32 dev lo")
-    rules = (
-        "table ip led {\nchain o {\ntype nat hook output priority -100; policy accept\n"
-        "ip daddr 198.51.100.0/24 tcp dport { 80, 53 } dnat to 10.9.0.1:8080\n}\n}\n"
-    )
-    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
-    sh("ip route add 198.51.100.0/24 dev lo")
-    with socket.create_server(("10.9.0.1", 8080)), socket.create_server(("10.9.9.8", 9)):
-        open_lines = [
-            socket.create_connection(target, source_address=(source, 0))
-            for source, target in (
-                ("10.9.9.9", ("198.51.100.7", 80)),
-                ("10.9.9.9", ("198.51.100.8", 80)),
-                ("10.9.9.9", ("198.51.100.7", 53)),
-                ("10.9.9.9", ("10.9.0.1", 8080)),
-                ("10.9.9.9", ("10.9.9.8", 9)),
-                ("10.9.9.8", ("198.51.100.7", 80)),
-            )
-        ]
-        assert forget_led_flows([ip_address("10.9.9.9")], [OWN]) == 2
-        assert forget_led_flows([ip_address("10.9.9.9")], [OWN]) == 0
-        assert forget_led_flows([ip_address("10.9.9.9"), ip_address("10.9.9.8"), SIX], [OWN]) == 1
-        assert forget_led_flows([], [OWN]) == 0
-        listed = subprocess.run(["conntrack", "-L"], capture_output=True, text=True).stdout
-        assert len([line for line in listed.splitlines() if "src=10.9.9.9 dst=" in line]) == 3
-        for line in open_lines:
-            line.close()
-    look_again(0)
 
 
 @pytest.mark.parametrize("mac", ["ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02:00", ""])

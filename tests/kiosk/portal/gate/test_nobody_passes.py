@@ -252,13 +252,14 @@ def test_revoked_phone_is_out_at_once(gate: GateLab) -> None:
     assert connects(phone, FAR, 443)
 
 
-def test_kept_alive_connection_follows_the_acceptance(gate: GateLab) -> None:
+@pytest.mark.parametrize(("number", "far"), [(13, "198.51.100.9"), (14, "2001:db8:ffff::9")])
+def test_kept_alive_connection_follows_the_acceptance(gate: GateLab, number: int, far: str) -> None:
     """A connection to a probe host that the portal answered before acceptance does not go on answering as the portal
     after it: one client that keeps its connection gets the portal first and then the true page."""
-    phone = gate.known_phone(13)
+    phone = gate.known_phone(number, ipv6=True)
     code = (
-        "import http.client, pathlib, sys\n"
-        "line = http.client.HTTPConnection('198.51.100.9', timeout=3)\n"
+        "import http.client, sys\n"
+        f"line = http.client.HTTPConnection('{far}', 80, timeout=3)\n"
         "line.request('GET', '/', headers={'Host': 'captive.apple.com', 'Connection': 'keep-alive'})\n"
         "print(line.getresponse().read().decode(), flush=True)\n"
         "sys.stdin.readline()\n"
@@ -275,7 +276,7 @@ def test_kept_alive_connection_follows_the_acceptance(gate: GateLab) -> None:
     )
     assert running.stdout is not None
     assert running.stdout.readline().strip() == PORTAL_WORDS
-    gate.admit(13)
+    gate.admit(number)
     said, _ = running.communicate("go\n", timeout=20)
     assert "Success" in said
     assert PORTAL_WORDS not in said

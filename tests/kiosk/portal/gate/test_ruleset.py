@@ -45,6 +45,16 @@ def test_port_443_of_others_is_never_led_astray() -> None:
     assert led == ["ip daddr 10.77.0.1 tcp dport 443 dnat ip to 10.77.0.1:8443"]
 
 
+def test_what_was_led_is_reset_with_admission() -> None:
+    """A connection to others that the portal answers does not outlive the moment in which its client is admitted; where
+    there is no Internet, the portal goes on answering for it."""
+    reset = "meta mark != 0 ct original ip{} daddr != {} tcp dport 8080 reject with tcp reset"
+    assert reset.format("", "10.77.0.1") in text_of(LAB_PLAN)
+    assert "ct original ip6" not in text_of(LAB_PLAN)
+    assert reset.format("6", "2001:db8:77::1") in text_of(replace(LAB_PLAN, address6=BOX.address6))
+    assert "ct original" not in text_of(replace(LAB_PLAN, offline=True))
+
+
 def test_ipv6_is_whole_or_dropped() -> None:
     """Without an address of IPv6 its first packet is dropped; with one, it is led, found and shut as IPv4 is."""
     assert "meta nfproto ipv6 drop" in text_of(LAB_PLAN)
