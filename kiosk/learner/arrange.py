@@ -42,6 +42,12 @@ class Bench:
     def high(self, text: str, width: int, cap_mm: float, bold: bool = False) -> int:
         return self.typesetter.height(text, width, self.mm(cap_mm), bold) if text else 0
 
+    def widest(self, text: str, width: int, cap_mm: float, bold: bool = False) -> int:
+        """How wide the longest line is when the text is wrapped at this width: more where a word is too long for it."""
+        cap_px = self.mm(cap_mm)
+        lines = self.typesetter.wrap(text, width, cap_px, bold)
+        return max(self.typesetter.width(line, cap_px, bold) for line in lines)
+
     def fits(self, box: Box) -> bool:
         return fits(box, self.display, self.typesetter)
 

@@ -15,7 +15,7 @@ from kiosk.talk.truths import Sign
 
 # Where the truth itself is the headline.
 TRUTH_SCREENS = (ScreenId.TRUTHS, ScreenId.FOUND)
-_BETWEEN_DIGITS = re.compile(r"(?<=[\d:]) (?=\d)")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d) (?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Block:
 
 
 def kept_together(text: str) -> str:
-    """Telephone numbers do not break over lines."""
+    """Telephone numbers do not break over lines; before one a line may end, or name and number are too long for it."""
     return _BETWEEN_DIGITS.sub("\u00a0", text)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kiosk.learner.arrange import TITLE_GAP_MM, Bench, tile_parts
+from kiosk.learner.arrange import SHRINK, TITLE_GAP_MM, Bench, tile_parts
 from kiosk.learner.blocks import Block
 from kiosk.screen.fitting import padding_mm
 from kiosk.screen.layout import NOTE_CAP_MM, PRIMARY_CAP_MM, TARGET_MM, Align, Box, Rect, Role, Tone
@@ -182,10 +182,22 @@ def _place(block: Block, top: int, room: Rect, bench: Bench, cap_mm: float) -> l
         return [_panel(block, top, room, bench, cap_mm)]
     left = bench.mm(SIGN_MM * 1.5) if block.sign is not Sign.NONE else 0
     width = room.width - left
+    cap_mm = _narrow_enough(block, width, bench, cap_mm)
     rect = Rect(room.left + left, top, width, bench.high(block.text, width, cap_mm, block.bold))
     role = Role.TITLE if block.bold else (Role.TEXT if block.primary else Role.NOTE)
     words = Box(block.id, rect, role, block.text, speech=block.text, cap_mm=cap_mm, bold=block.bold)
     return [*_sign(block, top, room, bench, cap_mm), words]
+
+
+def _narrow_enough(block: Block, width: int, bench: Bench, cap_mm: float) -> float:
+    """The largest size at which no word is wider than the room; a web address cannot be broken. The least when none
+    is."""
+    least = PRIMARY_CAP_MM if block.primary else NOTE_CAP_MM
+    for share in SHRINK:
+        cap = max(least, cap_mm * share)
+        if bench.widest(block.text, width, cap, block.bold) <= width:
+            return cap
+    return least
 
 
 def _sign(block: Block, top: int, room: Rect, bench: Bench, cap_mm: float) -> list[Box]:
