@@ -142,11 +142,24 @@ def _answers(
 def _told(
     head: Sequence[Block], notes: Sequence[Block], more: Box, room: Rect, bench: Bench, cap: float
 ) -> list[list[Box]]:
-    """Notes above a row that leads on; empty when one of them is higher than a part."""
+    """Notes above a row that leads on, as large as fit; empty when one of them is higher than a part at any size."""
     row, words = room.cut_bottom(bench.mm(TARGET_MM), bench.mm(TILES_GAP_MM))
     row = Rect(row.right - min(row.width, bench.mm(MORE_MM)), row.top, min(row.width, bench.mm(MORE_MM)), row.height)
     lead_on = tile_parts([more], more, row, bench, cap)
-    note_mm = next(iter(bench.note_caps()))
+    if not lead_on:
+        return []
+    for note_mm in bench.note_caps():
+        made = [
+            _with_head(head, part, words, bench, cap, note_mm)
+            for part in _shared_out(notes, words, bench, cap, note_mm)
+        ]
+        if all(_bottom(part) <= words.bottom for part in made):
+            return [[*part, *lead_on[0]] for part in made]
+    return []
+
+
+def _shared_out(notes: Sequence[Block], words: Rect, bench: Bench, cap: float, note_mm: float) -> list[list[Block]]:
+    """As many notes to a part as there is room for."""
     parts: list[list[Block]] = []
     for block in notes:
         longer = [*parts[-1], block] if parts else [block]
@@ -154,10 +167,7 @@ def _told(
             parts[-1] = longer
         else:
             parts.append([block])
-    made = [_with_head(head, part, words, bench, cap, note_mm) for part in parts]
-    if not lead_on or any(_bottom(part) > words.bottom for part in made):
-        return []
-    return [[*part, *lead_on[0]] for part in made]
+    return parts
 
 
 def _with_head(
