@@ -35,6 +35,8 @@ SAME = {
 }
 # What happens to be the same word in that language.
 ALSO_SAME = {"cy": {"Help"}}
+# In one sentence, for those who find reading hard.
+EASY_WORDS_MOST = 10
 ARABIC_LETTERS = re.compile("[\u0620-\u064a\u0671-\u06d3]")
 # In each language, the words without which a sentence would say less, or more, than it may.
 MUST_SAY = {
@@ -125,6 +127,14 @@ def test_the_whole_talk_is_there(language: str) -> None:
 def test_every_page_of_the_portal_is_there(language: str) -> None:
     """All that the portal's templates and tables say, the levels of use among it."""
     assert missing(language, portal_views.sentences()) == []
+
+
+@pytest.mark.requirement("B2")
+def test_every_page_of_the_portal_is_easy_in_easy_english() -> None:
+    """Ten words to a sentence at most, where plain English is left as it is and where it is said more simply."""
+    easy = Words(EASY_ENGLISH)
+    said = (part for sentence in portal_views.sentences() for part in re.split(r"(?<=[.!?:])\s+", easy.text(sentence)))
+    assert [part for part in said if len(part.split()) > EASY_WORDS_MOST] == []
 
 
 @pytest.mark.parametrize("language", FOREIGN)
