@@ -12,14 +12,14 @@ import hashlib
 import hmac
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from firmware.aup import AupDocument
 from firmware.byod import Audience, Byod
-from firmware.errors import Refused, TechnicianError
+from firmware.errors import QuietbellError, Refused, StoreFault, TechnicianError
 from firmware.vouchers import Voucher, read_words
 from kiosk.portal import reconcile
 from kiosk.portal.admission import (
@@ -37,6 +37,7 @@ from kiosk.portal.admission import (
 from kiosk.portal.aup_choice import in_force, known
 from kiosk.portal.gate.elements import Address
 from kiosk.portal.gate.line import Seen
+from kiosk.portal.groups import Groups
 from kiosk.portal.pulse import PulseCounts
 from kiosk.portal.register import Register
 from kiosk.portal.voucher_uses import VoucherUses
@@ -97,6 +98,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """Somebody's word on one text, on its way to the register."""
+
+    standing: Standing
+    document: AupDocument
+    voucher: Voucher | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stores:
     """What the portal keeps. `voucher_key` None: this site has no vouchers."""
 
@@ -143,6 +153,7 @@ class Gatekeeper:
         self._guesses = Guesses()
         self._asking = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="portal-gate")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="portal-store")
+        self._acceptances = Groups(self._writing, self._accepted)
         self._gate_silent_ms: int | None = None
         # What the kiosk says: until when staff have opened BYOD for a lesson.
         self.unlocked_until_ms: int | None = None
@@ -200,22 +211,21 @@ class Gatekeeper:
             raise Refused("unknown-voucher")
         return standing, admitting.audience
 
-    async def accept(self, address: Address, digest: bytes, untrusted_words: str) -> Standing:
+    async def accept(self, address: Address, standing: Standing, digest: bytes, untrusted_words: str) -> Standing:
         """Write down that this client will keep to the text with this hash, then let it through.
 
+        `standing` is how it stood a moment ago; if the address has changed hands since, nobody is let through.
+
         Raises:
-            Refused: "stranger", "not-in-force", "not-theirs", "gate", or what is wrong with the voucher.
+            Refused: "not-in-force", "not-theirs", "register-full", "gate", or what is wrong with the voucher.
             StoreFault: it was not saved, nobody was let through.
             TechnicianError: it was saved, but the gate does not answer: it is let through when the gate does.
         """
-        standing = await self.standing(address)
-        if standing is None:
-            raise Refused("stranger")
         document = known(self.byod, digest)
         if document is None:
             raise Refused("not-in-force")
         voucher = await self._voucher(standing.pseudonym, untrusted_words) if untrusted_words else None
-        made = await self._write(lambda: self._accepted(standing, document, voucher))
+        made = await self._acceptances.ask(Wish(standing, document, voucher))
         if isinstance(made, NotNow):
             return Standing(standing.pseudonym, standing.audience, made, False, standing.wall_ms)
         now = self._standing(standing.pseudonym)
@@ -275,25 +285,32 @@ class Gatekeeper:
         by_voucher = acceptance is not None and wall_ms < acceptance.voucher_until_ms
         return Standing(pseudonym, audience, decision, by_voucher, wall_ms)
 
-    def _accepted(self, standing: Standing, document: AupDocument, voucher: Voucher | None) -> Acceptance | NotNow:
-        """On the writing thread: decide, count the voucher, save."""
-        pseudonym, wall_ms = standing.pseudonym, self._wall_ms()
-        vouchers = self._stores.vouchers
-        admitting = (
-            vouchers.check(voucher, wall_ms, pseudonym=pseudonym) if voucher is not None else self._held(standing)
-        )
-        made = accept(
-            pseudonym,
-            document,
-            byod=self.byod,
-            voucher=admitting,
-            wall_ms=wall_ms,
-            unlocked_until_ms=self.unlocked_until_ms,
-        )
-        if isinstance(made, Acceptance):
-            if voucher is not None:
+    def _accepted(self, wishes: Sequence[Wish]) -> Sequence[Acceptance | NotNow | QuietbellError]:
+        """On the writing thread: decide of each, count its voucher; save all."""
+        decided = [self._decided(wish) for wish in wishes]
+        try:
+            refused = self._stores.register.add_all([one for one in decided if isinstance(one, Acceptance)])
+        except StoreFault as fault:
+            return [fault if isinstance(one, Acceptance) else one for one in decided]
+        return [Refused("register-full") if one in refused else one for one in decided]
+
+    def _decided(self, wish: Wish) -> Acceptance | NotNow | QuietbellError:
+        pseudonym, wall_ms = wish.standing.pseudonym, self._wall_ms()
+        vouchers, voucher = self._stores.vouchers, wish.voucher
+        try:
+            held = self._held(wish.standing)
+            made = accept(
+                pseudonym,
+                wish.document,
+                byod=self.byod,
+                voucher=held if voucher is None else vouchers.check(voucher, wall_ms, pseudonym=pseudonym),
+                wall_ms=wall_ms,
+                unlocked_until_ms=self.unlocked_until_ms,
+            )
+            if isinstance(made, Acceptance) and voucher is not None:
                 vouchers.use(voucher, wall_ms, pseudonym=pseudonym)
-            self._stores.register.add(made)
+        except (Refused, StoreFault) as problem:
+            return problem
         return made
 
     def _held(self, standing: Standing) -> Admitting | None:

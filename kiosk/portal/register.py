@@ -55,7 +55,25 @@ class Register:
             Refused: "register-full".
             StoreFault: it was not saved; it does not count.
         """
-        self._save({**self._with_room(acceptance), acceptance.pseudonym: acceptance})
+        if self.add_all((acceptance,)):
+            raise Refused("register-full")
+
+    def add_all(self, acceptances: Sequence[Acceptance]) -> tuple[Acceptance, ...]:
+        """Durable when this returns, in one go; returns those for whom there was no room.
+
+        Raises:
+            StoreFault: none of them was saved.
+        """
+        entries, refused = self._entries, []
+        for each in acceptances:
+            room = _with_room(entries, each)
+            if room is None:
+                refused.append(each)
+            else:
+                entries = {**room, each.pseudonym: each}
+        if entries is not self._entries:
+            self._save(entries)
+        return tuple(refused)
 
     def put_back(self, by_ms: int) -> None:
         """The wall clock was put back by so much: everybody has the time left that they had.
@@ -83,19 +101,18 @@ class Register:
         self._kept.forget_broken(wall_ms, wall_ms + _LONGEST_DAY_MS)
         return gone
 
-    def _with_room(self, newest: Acceptance) -> Mapping[bytes, Acceptance]:
-        """Entries with room for one more: what is over makes way, what is not never does."""
-        if len(self._entries) < ENTRIES_MAX or newest.pseudonym in self._entries:
-            return self._entries
-        living = {name: entry for name, entry in self._entries.items() if entry.over_ms > newest.accepted_ms}
-        if len(living) >= ENTRIES_MAX:
-            raise Refused("register-full")
-        return living
-
     def _save(self, entries: dict[bytes, Acceptance]) -> None:
         erases = any(entries.get(name) != entry for name, entry in self._entries.items())
         self._kept.replace([_line(entry) for entry in entries.values()], erases=erases)
         self._entries = entries
+
+
+def _with_room(entries: Mapping[bytes, Acceptance], newest: Acceptance) -> Mapping[bytes, Acceptance] | None:
+    """Entries with room for one more: what is over makes way, what is not never does."""
+    if len(entries) < ENTRIES_MAX or newest.pseudonym in entries:
+        return entries
+    living = {name: entry for name, entry in entries.items() if entry.over_ms > newest.accepted_ms}
+    return living if len(living) < ENTRIES_MAX else None
 
 
 def _is_of_the_day_after(entry: Acceptance, wall_ms: int) -> bool:

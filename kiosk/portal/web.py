@@ -212,7 +212,7 @@ class Web:
         if form.get("met") != self._keeper.met(standing.pseudonym, digest):
             return self._not_accepted(request, "not-met", words, standing)
         try:
-            now = await self._keeper.accept(address, digest, words)
+            now = await self._keeper.accept(address, standing, digest, words)
         except Refused as refusal:
             return self._not_accepted(request, refusal.reason, words, standing)
         return self._pages.see(request, "online" if isinstance(now.decision, Online) else "")

@@ -151,6 +151,20 @@ def test_a_full_register_takes_nobody_in_but_forgets_who_is_over(path: Path) -> 
     assert register.acceptance(phone(ENTRIES_MAX).pseudonym) is not None
 
 
+def test_many_are_saved_in_one_go_and_only_whom_there_is_no_room_for_is_told(path: Path) -> None:
+    """The room that is left goes to who came first; a known device needs none."""
+    lines = [f"{phone(n).pseudonym.hex()} {AUP.hex()} {NOW} {NOW + HOUR_MS} 0" for n in range(ENTRIES_MAX - 1)]
+    path.write_text(json.dumps({"_default": {"1": {"format": 1, "lines": lines}}}))
+    register, extra = Register(path), [phone(ENTRIES_MAX + at) for at in range(3)]
+    again = phone(3, at_ms=NOW + 1)
+    assert register.add_all([*extra, again]) == (extra[1], extra[2])
+    kept = Register(path)
+    assert kept.acceptance(extra[0].pseudonym) == extra[0]
+    assert kept.acceptance(again.pseudonym) == again
+    assert kept.acceptance(extra[1].pseudonym) is None
+    assert register.add_all([]) == ()
+
+
 def test_what_could_not_be_saved_does_not_count(path: Path) -> None:
     """A folder in the way of the new file: StoreFault; neither memory nor the next start knows of it."""
     register = Register(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from ipaddress import ip_address
@@ -14,8 +15,9 @@ from firmware.byod import Audience
 from firmware.vouchers import Voucher, make_words
 from kiosk.portal import api
 from kiosk.portal.pulse import PULSE
+from kiosk.portal.register import Register
 from tests.support.byod_samples import AFTER_LUNCH, BEFORE_LUNCH, byod, wall_ms
-from tests.support.portal_house import HOST, NETWORK, VOUCHER_KEY, House, Visitor
+from tests.support.portal_house import HOST, NETWORK, VOUCHER_KEY, Answer, House, Visitor
 
 STAFF_VOUCHER = Voucher(Audience.STAFF, date(2027, 1, 15), minutes=120, devices=1, serial=7)
 GUEST_VOUCHER = Voucher(Audience.VISITOR, date(2027, 1, 15), minutes=120, devices=2, serial=8)
@@ -56,6 +58,34 @@ def test_the_rules_come_before_the_internet(house: House, visitor: Visitor) -> N
     (client,) = house.gate.admitted()
     assert client.admitted_seconds_left == 30 * 60
     assert "13:00" in visitor.follow(answer).title
+
+
+def a_class_accepts(port: int) -> list[Answer]:
+    """Twelve phones have read the rules and press at the same moment."""
+    phones = [Visitor(port, f"127.0.1.{number}") for number in range(1, 13)]
+    forms = [phone.get("/en/").fields("/en/accept") for phone in phones]
+    with ThreadPoolExecutor(len(phones)) as threads:
+        return list(threads.map(lambda one: one[0].post("/en/accept", one[1]), zip(phones, forms, strict=True)))
+
+
+@pytest.mark.requirement("B1")
+def test_a_class_that_accepts_at_once_is_on_line_and_written_down(house: House, visitor: Visitor) -> None:
+    """Each of them is let through, and stands in the register that the next process reads."""
+    assert [answer.headers["location"] for answer in a_class_accepts(visitor.port)] == ["/en/online"] * 12
+    admitted = {client.pseudonym for client in house.gate.admitted()}
+    assert len(admitted) == 12
+    register = Register(house.folder / "acceptances.json")
+    assert {entry.pseudonym for entry in register.all_at(house.wall_ms)} == admitted
+
+
+@pytest.mark.requirement("B1")
+def test_what_cannot_be_written_down_lets_nobody_through(house: House, visitor: Visitor) -> None:
+    """A disk that takes nothing: every one of a class is told so with the human way, and nobody is on-line."""
+    (house.folder / "acceptances.json.new").mkdir()
+    answers = a_class_accepts(visitor.port)
+    assert [(answer.status, answer.title) for answer in answers] == [(503, "That could not be saved")] * 12
+    assert all("Need help now?" in answer.text for answer in answers)
+    assert house.gate.admitted() == ()
 
 
 @pytest.mark.requirement("B1")
