@@ -78,6 +78,11 @@ def real_requests(visitor: Visitor) -> list[bytes]:
     ]
 
 
+def held(store: Path) -> dict[str, bytes]:
+    """Every document there, without its older generation, which the portal puts in order by itself after a start."""
+    return {file.name: file.read_bytes() for file in store.glob("*.json")}
+
+
 def told(port: int, requests: Sequence[bytes]) -> Counter[int]:
     """The status of each answer; 0: the connection was ended without one."""
     answers: Counter[int] = Counter()
@@ -121,17 +126,16 @@ def test_two_hundred_slow_sockets(made: MadePortal, running: Running) -> None:
         for number in range(40):
             assert visitor_of(made, f"127.0.5.{number + 1}").get("/en/").status == 200
         assert time.monotonic() - begun < 8
-        # 200 connections cost less than a large page each.
-        assert running.resident_kib() - before_kib <= 2 * GROWTH_MAX_KIB
+        assert running.resident_kib() - before_kib <= GROWTH_MAX_KIB
 
 
 def test_forms_made_by_machines_write_nothing(made: MadePortal, running: Running, tmp_path: Path) -> None:
     """Thousands of yeses, votes and vouchers without a page before them leave the store as it was."""
     store = made.root.store / "portal"
-    before = {file.name: file.read_bytes() for file in store.iterdir()}
+    before = held(store)
     digest = visitor_of(made).get("/en/").fields("/en/accept")["aup"]
     forged = [post("/en/accept", {"aup": digest, "met": f"{number:032x}"}) for number in range(500)]
     forged += [post("/en/voucher", {"words": "amber river candle window planet meadow"})] * 50
     answers = told(made.http_port, forged)
     assert set(answers) <= {200, 429}
-    assert {file.name: file.read_bytes() for file in store.iterdir()} == before
+    assert held(store) == before
