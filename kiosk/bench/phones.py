@@ -2,7 +2,8 @@
 
 As `python -m kiosk.bench.phones WORK`, with work as JSON on standard input. *arrive*: each phone opens the rules,
 presses "I will keep to this" and, from that very moment, sends a datagram to the Internet each millisecond (a whole
-class: each five, so that asking is not what the machine is busy with) until the first one comes back. *browse*: the phones open pages for a while, each when it likes. Prints milliseconds as JSON.
+class: each five, so that asking is not what the machine is busy with) until the first one comes back. *browse*: the
+phones open pages for a while, each when it likes. Prints milliseconds as JSON.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib import resources
 
 from firmware.errors import TechnicianError
+from firmware.free_port import free_port
 from firmware.settings import Root
 from kiosk.bench.figures import CannotMeasure
 from kiosk.bench.site import (
@@ -23,7 +24,6 @@ from kiosk.bench.site import (
     START_SECONDS,
     BenchSite,
     environment,
-    free_port,
     quietbell,
     state_of,
 )

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from firmware.free_port import free_port
 from kiosk.bench.asker import Asked
 from kiosk.bench.figures import CannotMeasure
 from kiosk.bench.portal_site import PortalSite, find_program
-from kiosk.bench.site import START_SECONDS, free_port, module
+from kiosk.bench.site import START_SECONDS, module
 
 ROUNDS = 7
 _NGINX = """

@@ -22,6 +22,7 @@ from tempfile import mkdtemp
 from typing import TypeVar
 
 from firmware.errors import TechnicianError
+from firmware.free_port import free_port
 from firmware.local_link import ask
 from firmware.rehearsal_port import SOCKET_NAME
 from firmware.settings import Root, load_device
@@ -249,11 +250,3 @@ def mosquitto_version() -> str:
     said = subprocess.run([mosquitto, "-h"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"version (\S+)", said)
     return found.group(1) if found else "unknown"
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from firmware.errors import TechnicianError
+from firmware.free_port import free_port
 from kiosk.demo.processes import QUIETBELL, Running, quietbell, start
 from kiosk.netlab import BOX, Internet, Netlab, Phone
 
@@ -81,7 +81,7 @@ class LoopbackGround:
     """The portal at 127.0.0.1, in front of nothing: nobody is kept out, and every page says what it would say."""
 
     def __init__(self, because: str) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self.own = f"http://127.0.0.1:{self._port}/"
         self.way = f"Phones: at {self.own} on this machine only, with a gate that keeps nobody out{because}."
         self._portal: Running | None = None
@@ -219,10 +219,3 @@ def _wait(running: Sequence[Running], answers: Callable[[], bool]) -> None:
             which = (ended or running)[0]
             raise TechnicianError(f"the {which.kind} does not start: {which.last_words()}")
         time.sleep(LOOK_EVERY_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.errors import TechnicianError
+from firmware.free_port import free_port
 from kiosk.demo.processes import quietbell
 
 ROOM, PLACE = "Room 12", "First floor"
@@ -37,7 +37,7 @@ def make_site(path: Path, profile: str, kiosk_screen: str, portal_words: Sequenc
 
     Raises TechnicianError with the line of whichever command failed.
     """
-    port = _free_port()
+    port = free_port()
     recovery = path.parent / "recovery.key"
     quietbell(
         "site", "new", str(path), "--name", "Demo School", "--profile", profile, "--broker-host", "127.0.0.1",
@@ -76,10 +76,3 @@ def _device(path: Path, printed: str) -> Path:
     if not lines:
         raise TechnicianError(f"{path}: quietbell site said nothing of a bundle: {printed.strip()}")
     return Path(lines[0].removeprefix("bundle: ")).parent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from firmware.free_port import free_port
 from firmware.link import PAYLOAD_MAX_BYTES, Connected, Disconnected, LinkFault, LinkSettings, Received
 from firmware.mailbox import WINDOW_MESSAGES
 from firmware.reconnect import Version
-from tests.support.broker import ThrowAwayCa, free_port
+from tests.support.broker import ThrowAwayCa
 from tests.support.ear import Ear, open_link
 from tests.support.scripted_broker import CONNACK, CONNECT, PUBACK, Conversation, scripted_broker
 

@@ -19,9 +19,10 @@ import pytest
 from broker_config.network_plan import NetworkPlan
 from broker_config.site_portal import make_portal
 from firmware import bundle
+from firmware.free_port import free_port
 from firmware.network_settings import Mode
 from firmware.settings import Root
-from tests.support.site import device_of, free_port, make_site
+from tests.support.site import device_of, make_site
 from tests.support.until import look_again
 
 START_SECONDS = 20.0

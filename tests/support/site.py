@@ -28,6 +28,7 @@ from broker_config.provision import DevicePlan, Site, open_site
 from broker_config.recovery import make_recovery, public_file_of, read_recovery_public
 from broker_config.site_portal import make_portal
 from firmware.documents import open_documents
+from firmware.free_port import free_port
 from firmware.link import LinkSettings
 from firmware.reader_parts import ReaderParts, Role
 from firmware.readers import Cost, Keyring, ReaderKeys
@@ -146,13 +147,6 @@ def make_readers(desk: Root, people: Sequence[tuple[str, Role]]) -> dict[str, st
         signers = _signers(ceremony, role, name, passphrases)
         ceremony.make_reader(Newcomer(name, role, passphrases[name]), signers)
     return passphrases
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def link_settings(root: Root, port: int, host: str = "localhost") -> LinkSettings:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from broker_config.network_plan import NetworkPlan
 from broker_config.site_portal import make_portal
+from firmware.free_port import free_port
 from firmware.network_settings import Mode
 from kiosk.learner.portal_line import SOCKET_NAME
 from tests.support.fault_site import END_SECONDS, LOOK_EVERY_SECONDS, UP_SECONDS, Ended, FaultSite
-from tests.support.site import free_port
 from tests.support.talk_phone import Phone
 from tests.support.until import look_again
 
