@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -37,15 +38,15 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(filesystem_of(FOLDER) in FORGETFUL, reason=f"{FOLDER} is not on a disk")
 def test_bench_tells_every_figure_and_leaves_nothing() -> None:
     """A site of real processes is made, pressed, stormed and taken away; the last line holds all that is promised."""
-    before = set(FOLDER.iterdir())
     sizes = {"--trials": "3", "--envelopes": "64", "--kiosks": "5", "--entries": "300", "--idle": "0.2"}
-    done = run("--json", *(word for pair in sizes.items() for word in pair))
+    with TemporaryDirectory(dir=FOLDER, prefix="qb-") as own:
+        done = run("--json", "--folder", own, *(word for pair in sizes.items() for word in pair))
+        assert not list(Path(own).iterdir())
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures.keys() >= PROMISED
     assert figures["storm_lost"] == 0
     assert figures["stored"]["trials"] == figures["bare"]["trials"] == 3
-    assert not {path for path in set(FOLDER.iterdir()) - before if path.name.startswith("qb-bench-")}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -57,14 +59,14 @@ def run(*words: str) -> tuple[int, subprocess.CompletedProcess[str]]:
 @pytest.mark.skipif(filesystem_of(FOLDER) in FORGETFUL, reason=f"{FOLDER} is not on a disk")
 def test_bench_tells_every_figure_of_the_portal_and_leaves_nothing() -> None:
     """Phones accept behind a real gate, open pages, are reconciled; redirects are compared; then all of it is gone."""
-    before = set(FOLDER.iterdir())
-    pid, done = run("--json", "--devices", "6", "--pages", "0.5", "--redirects", "0.1")
+    with TemporaryDirectory(dir=FOLDER, prefix="qb-") as own:
+        pid, done = run("--json", "--folder", own, "--devices", "6", "--pages", "0.5", "--redirects", "0.1")
+        assert not list(Path(own).iterdir())
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures.keys() >= PROMISED
     assert figures["admit"]["trials"] + figures["admit_class"]["trials"] == figures["devices"] == 6
     assert figures["redirect"]["per_second"] > 0
-    assert not [path for path in set(FOLDER.iterdir()) - before if path.name.startswith("qb-bench-")]
     assert f"qb{pid}-" not in ip("netns", "list")
 
 
